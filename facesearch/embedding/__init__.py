@@ -1,0 +1,1 @@
+"""Turning face crops into unit vectors."""

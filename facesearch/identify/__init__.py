@@ -1,0 +1,1 @@
+"""From distances to names; pure functions of arrays and dataclasses."""

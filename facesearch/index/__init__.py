@@ -1,0 +1,1 @@
+"""Nearest-neighbour search: a cache of the truth."""

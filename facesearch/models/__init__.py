@@ -1,0 +1,1 @@
+"""What the models are, where their files lie, and how they run."""

@@ -1,0 +1,278 @@
+"""The plain values that facesearch takes and returns: frozen, slotted, free of NumPy and of the database.
+
+Coordinates are pixels of the *upright* photo (EXIF orientation applied, full resolution), x to the right and y
+down, ``right`` and ``bottom`` exclusive. Distances are squared Euclidean distances of two unit embeddings, 0 to 4,
+smaller is more alike (Schroff et al. 2015, section 3, the paper's D).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Literal
+
+Point = tuple[float, float]
+"""An (x, y) position in pixels of the upright photo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels of the upright photo; it may reach beyond the photo's edge."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        """Pixels from left to right."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        """Pixels from top to bottom."""
+        return self.bottom - self.top
+
+    @property
+    def area(self) -> float:
+        """Square pixels; 0 for an empty or inverted box."""
+        return max(self.width, 0.0) * max(self.height, 0.0)
+
+    @property
+    def center(self) -> Point:
+        """The middle of the box."""
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union with ``other``, 0 to 1; 0 where both are empty."""
+        wide = min(self.right, other.right) - max(self.left, other.left)
+        high = min(self.bottom, other.bottom) - max(self.top, other.top)
+        shared = max(wide, 0.0) * max(high, 0.0)
+        union = self.area + other.area - shared
+        return shared / union if union > 0 else 0.0
+
+    def scaled(self, factor: float) -> Box:
+        """The same box in a picture that is ``factor`` times as large."""
+        return Box(self.left * factor, self.top * factor, self.right * factor, self.bottom * factor)
+
+    def as_list(self) -> list[float]:
+        """``[left, top, right, bottom]``, rounded to a tenth of a pixel, as in JSON output."""
+        return [round(side, 1) for side in (self.left, self.top, self.right, self.bottom)]
+
+
+@dataclass(frozen=True, slots=True)
+class Landmarks:
+    """The five points of a face; left and right are the *viewer's*, so an upright ``left_eye`` has the smaller x."""
+
+    left_eye: Point
+    right_eye: Point
+    nose: Point
+    mouth_left: Point
+    mouth_right: Point
+
+    @property
+    def points(self) -> tuple[Point, Point, Point, Point, Point]:
+        """The points in the order of the fields."""
+        return self.left_eye, self.right_eye, self.nose, self.mouth_left, self.mouth_right
+
+    def scaled(self, factor: float) -> Landmarks:
+        """The same points in a picture that is ``factor`` times as large."""
+        return Landmarks(*((x * factor, y * factor) for x, y in self.points))
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One face as a detector saw it; ``confidence`` is 0 to 1."""
+
+    box: Box
+    landmarks: Landmarks
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What made an embedding. Vectors of two recipes are never compared.
+
+    ``settings`` holds everything that changes a vector (weights' hash, crop, filter, mirror, precision, detector
+    settings, code revision) as sorted (name, value) pairs, so that equal recipes have equal keys.
+    """
+
+    model: str
+    dim: int
+    settings: tuple[tuple[str, str | int | float | bool], ...]
+
+    @property
+    def key(self) -> str:
+        """16 hexadecimal digits of the SHA-256 over the canonical JSON of the recipe."""
+        return hashlib.sha256(self.as_json().encode()).hexdigest()[:16]
+
+    def as_json(self) -> str:
+        """Canonical JSON: sorted names, no white space."""
+        return json.dumps(
+            {"model": self.model, "dim": self.dim, "settings": dict(self.settings)}, sort_keys=True, separators=(",", ":")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One detection in one photo. ``id`` is None for a face of a probe that is not in the gallery.
+
+    ``quality`` is 0 to 1 or None where it was not measured. ``person_id`` and ``person`` are None for a face that
+    nobody has named.
+    """
+
+    box: Box
+    landmarks: Landmarks
+    confidence: float
+    quality: float | None = None
+    id: int | None = None
+    photo_id: int | None = None
+    person_id: str | None = None
+    person: str | None = None
+
+
+PhotoStatus = Literal["done", "no_face", "failed"]
+"""What became of a photo: faces found, none found, or it could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One picture in the gallery, known by its bytes and its stored pixels; ``paths`` are where it was last seen.
+
+    ``width`` and ``height`` are of the upright photo; ``orientation`` is the EXIF value 1 to 8 that was applied.
+    """
+
+    id: int
+    byte_hash: str
+    pixel_hash: str
+    width: int
+    height: int
+    orientation: int
+    taken_at: str | None
+    status: PhotoStatus
+    error: str | None
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with a name (names need not be unique: ``id`` is a UUID) and how often they were enrolled."""
+
+    id: str
+    name: str
+    faces: int
+    photos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One gallery face that was compared with a probe face, and where it is."""
+
+    face: Face
+    distance: float
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A person beside a distance: the runner-up of an answer, or the nearest person of a stranger."""
+
+    person_id: str
+    person: str
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Who one face of a probe is. ``person`` is None for "unknown".
+
+    ``distance`` is to the nearest enrolled face of the answered person (of the nearest person where unknown), None
+    where nobody is enrolled. ``score`` is the method's own certainty, 0 to 1, or None.
+    """
+
+    face: Face
+    person_id: str | None
+    person: str | None
+    distance: float | None
+    method: str
+    runner_up: Candidate | None = None
+    nearest: Candidate | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the two photos show the same person. ``far`` is the false accept rate at ``distance``, or None."""
+
+    same: bool
+    distance: float
+    threshold: float
+    a: Face
+    b: Face
+    far: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A photo that could not be used, and why."""
+
+    path: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What an ``index`` run did; ``people`` counts people who were enrolled from folders."""
+
+    added: int
+    skipped: int
+    no_face: int
+    faces: int
+    failed: tuple[Failure, ...]
+    seconds: float
+    people: int = 0
+    pruned: int = 0
+    interrupted: bool = False
+
+    @property
+    def photos_per_second(self) -> float:
+        """Photos that were decoded and analysed, a second; 0 where none were."""
+        worked = self.added + self.no_face + len(self.failed)
+        return worked / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Faces that nobody has named and that look alike; ``matches[0]`` is the most central one."""
+
+    id: str
+    matches: tuple[Match, ...]
+    nearest: Candidate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clustering:
+    """All clusters, largest first, and how many unnamed faces stay alone."""
+
+    clusters: tuple[Cluster, ...]
+    unclustered: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePhoto:
+    """A probe and the answers for its faces, left to right; ``error`` says why there are none."""
+
+    path: str
+    answers: tuple[Answer, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One probe face and the gallery faces nearest to it, nearest first."""
+
+    face: Face
+    matches: tuple[Match, ...] = field(default=())
