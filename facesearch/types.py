@@ -110,9 +110,8 @@ class Recipe:
 
     def as_json(self) -> str:
         """Canonical JSON: sorted names, no white space."""
-        return json.dumps(
-            {"model": self.model, "dim": self.dim, "settings": dict(self.settings)}, sort_keys=True, separators=(",", ":")
-        )
+        parts = {"model": self.model, "dim": self.dim, "settings": dict(self.settings)}
+        return json.dumps(parts, sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)

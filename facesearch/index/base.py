@@ -44,9 +44,11 @@ class VectorIndex(Protocol):
         ...
 
     def search(self, vectors: NDArray[np.float32], k: int, only: NDArray[np.int64] | None = None) -> Hits:
-        """The k nearest of each row of ``vectors``, shape (q, dim), float32, unit rows.
+        """The k nearest of each probe.
 
         Args:
+            vectors: shape (q, dim), float32, unit rows; q may be 0.
+            k: how many neighbours of each, 1 or more.
             only: search among these ids alone, shape (m,), int64; None searches all.
 
         Raises:
