@@ -1,0 +1,186 @@
+"""The three networks of MTCNN as ONNX graphs, built from the weights that the ``mtcnn`` package ships.
+
+Architecture: Zhang et al., "Joint face detection and alignment using multi-task cascaded convolutional networks"
+(2016), figure 2. The package is never imported (it costs seconds and TensorFlow): only its weight files are read, each
+only after its SHA-256 was checked, by an unpickler that admits NumPy arrays and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facesearch.errors import ModelError
+from facesearch.models.registry import model_info
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Arrays = list[NDArray[np.float32]]
+
+OPSET = 17
+IR_VERSION = 8
+
+_ADMITTED = {("joblib.numpy_pickle", "NumpyArrayWrapper"), ("numpy", "ndarray"), ("numpy", "dtype")}
+
+
+def weights_folder() -> Path:
+    """Where the installed ``mtcnn`` package keeps its weights.
+
+    Raises:
+        ModelError: the package is not installed.
+    """
+    spec = find_spec("mtcnn")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelError("mtcnn", "the package mtcnn is not installed", hint="pip install 'mtcnn>=1.0,<2'")
+    return Path(next(iter(spec.submodule_search_locations))) / "assets" / "weights"
+
+
+def read_weights(path: Path, sha256: str) -> Arrays:
+    """The arrays of one weight file, in the order in which the package's network lists them.
+
+    Args:
+        path: an lz4-compressed joblib pickle of a list of float32 arrays.
+        sha256: what the file must hash to.
+
+    Raises:
+        ModelError: the file is missing, or is not the one that the registry names.
+    """
+    import pickle
+
+    from joblib.numpy_pickle import NumpyUnpickler
+    from lz4 import frame
+
+    class ArraysOnly(NumpyUnpickler):  # type: ignore[misc]
+        def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - the base class's signature
+            if (module, name) not in _ADMITTED:
+                raise pickle.UnpicklingError(f"{module}.{name} is not a NumPy array")
+            return super().find_class(module, name)
+
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        raise ModelError("mtcnn", f"cannot read {path}: {exc.strerror}", hint="reinstall the package mtcnn") from exc
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ModelError("mtcnn", f"{path} is not the expected file (SHA-256 differs)", hint="pip install 'mtcnn==1.0.0'")
+    arrays: Arrays = ArraysOnly(str(path), io.BytesIO(frame.decompress(data)), ensure_native_byte_order=True).load()
+    return arrays
+
+
+def build_networks() -> dict[str, bytes]:
+    """Serialized ONNX models by name: ``pnet``, ``rnet``, ``onet``.
+
+    All take float32 RGB in NCHW, standardized to (pixel − 127.5) / 128: ``pnet`` any size from 12×12, ``rnet``
+    (n, 3, 24, 24), ``onet`` (n, 3, 48, 48). Outputs: ``score`` (the face's probability, 0 to 1), ``offset`` (4 numbers, as
+    fractions of the box: left, top, right, bottom) and for ``onet`` ``points`` (five x, then five y, as fractions of the
+    box). ``pnet`` puts out maps: score (1, h, w), offset (1, 4, h, w).
+
+    Raises:
+        ModelError: the weights are missing or wrong.
+    """
+    folder = weights_folder()
+    arrays = {asset.name: read_weights(folder / asset.name, asset.sha256) for asset in model_info("mtcnn").assets}
+    return {
+        "pnet": _pnet(_Graph(arrays["pnet.lz4"])),
+        "rnet": _rnet(_Graph(arrays["rnet.lz4"])),
+        "onet": _onet(_Graph(arrays["onet.lz4"])),
+    }
+
+
+def _pnet(g: _Graph) -> bytes:
+    x = g.pool(g.prelu(g.conv("image")), 2, same=True)
+    x = g.prelu(g.conv(g.prelu(g.conv(x))))
+    g.conv(x, out="offset")
+    score = g.op("Softmax", [g.conv(x)], axis=1)
+    g.gather_face(score, "score")
+    return g.serialize("pnet", ["N", 3, "H", "W"], {"score": ["N", "h", "w"], "offset": ["N", 4, "h", "w"]})
+
+
+def _rnet(g: _Graph) -> bytes:
+    x = g.pool(g.prelu(g.conv("image")), 3, same=True)
+    x = g.pool(g.prelu(g.conv(x)), 3)
+    x = g.flatten(g.prelu(g.conv(x)))
+    x = g.prelu(g.dense(x), dense=True)
+    g.dense(x, out="offset")
+    g.gather_face(g.op("Softmax", [g.dense(x)], axis=1), "score")
+    return g.serialize("rnet", ["N", 3, 24, 24], {"score": ["N"], "offset": ["N", 4]})
+
+
+def _onet(g: _Graph) -> bytes:
+    x = g.pool(g.prelu(g.conv("image")), 3, same=True)
+    x = g.pool(g.prelu(g.conv(x)), 3)
+    x = g.pool(g.prelu(g.conv(x)), 2, same=True)
+    x = g.flatten(g.prelu(g.conv(x)))
+    x = g.prelu(g.dense(x), dense=True)
+    g.dense(x, out="offset")
+    g.dense(x, out="points")
+    g.gather_face(g.op("Softmax", [g.dense(x)], axis=1), "score")
+    return g.serialize("onet", ["N", 3, 48, 48], {"score": ["N"], "offset": ["N", 4], "points": ["N", 10]})
+
+
+class _Graph:
+    """Builds one ONNX graph, taking the next arrays from the list as each layer asks for its own."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._arrays = iter(arrays)
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+
+    def op(self, kind: str, inputs: list[str], out: str | None = None, **attributes: object) -> str:
+        from onnx import helper
+
+        name = out or f"t{len(self._nodes)}"
+        self._nodes.append(helper.make_node(kind, inputs, [name], **attributes))
+        return name
+
+    def constant(self, array: NDArray[Any]) -> str:
+        from onnx import numpy_helper
+
+        name = f"c{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(array.copy(), name))
+        return name
+
+    def conv(self, x: str, out: str | None = None) -> str:
+        kernel, bias = next(self._arrays), next(self._arrays)
+        # Keras keeps kernels as (height, width, in, out), ONNX as (out, in, height, width).
+        return self.op("Conv", [x, self.constant(kernel.transpose(3, 2, 0, 1)), self.constant(bias)], out)
+
+    def prelu(self, x: str, *, dense: bool = False) -> str:
+        slope = next(self._arrays)
+        return self.op("PRelu", [x, self.constant(slope if dense else slope.reshape(-1, 1, 1))])
+
+    def pool(self, x: str, size: int, *, same: bool = False) -> str:
+        padding = "SAME_UPPER" if same else "VALID"
+        return self.op("MaxPool", [x], kernel_shape=[size, size], strides=[2, 2], auto_pad=padding)
+
+    def flatten(self, x: str) -> str:
+        # The package flattens (width, height, channel): the weights came from a column-major framework.
+        return self.op("Flatten", [self.op("Transpose", [x], perm=[0, 3, 2, 1])], axis=1)
+
+    def dense(self, x: str, out: str | None = None) -> str:
+        weights, bias = next(self._arrays), next(self._arrays)
+        return self.op("Gemm", [x, self.constant(weights), self.constant(bias)], out)
+
+    def gather_face(self, probabilities: str, out: str) -> None:
+        import numpy as np
+
+        self.op("Gather", [probabilities, self.constant(np.array(1, np.int64))], out, axis=1)
+
+    def serialize(self, name: str, shape: list[str | int], outputs: dict[str, list[str | int]]) -> bytes:
+        from onnx import TensorProto, checker, helper
+
+        graph = helper.make_graph(
+            self._nodes,
+            name,
+            [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
+            [helper.make_tensor_value_info(key, TensorProto.FLOAT, dims) for key, dims in outputs.items()],
+            self._constants,
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        checker.check_model(model)
+        data: bytes = model.SerializeToString()
+        return data
