@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Arrays = list[NDArray[np.float32]]
+    Shapes = dict[str, list[str | int]]
 
 OPSET = 17
 IR_VERSION = 8
@@ -66,7 +67,9 @@ def read_weights(path: Path, sha256: str) -> Arrays:
     except OSError as exc:
         raise ModelError("mtcnn", f"cannot read {path}: {exc.strerror}", hint="reinstall the package mtcnn") from exc
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise ModelError("mtcnn", f"{path} is not the expected file (SHA-256 differs)", hint="pip install 'mtcnn==1.0.0'")
+        raise ModelError(
+            "mtcnn", f"{path} is not the expected file (SHA-256 differs)", hint="pip install 'mtcnn==1.0.0'"
+        )
     arrays: Arrays = ArraysOnly(str(path), io.BytesIO(frame.decompress(data)), ensure_native_byte_order=True).load()
     return arrays
 
@@ -74,10 +77,14 @@ def read_weights(path: Path, sha256: str) -> Arrays:
 def build_networks() -> dict[str, bytes]:
     """Serialized ONNX models by name: ``pnet``, ``rnet``, ``onet``.
 
-    All take float32 RGB in NCHW, standardized to (pixel − 127.5) / 128: ``pnet`` any size from 12×12, ``rnet``
-    (n, 3, 24, 24), ``onet`` (n, 3, 48, 48). Outputs: ``score`` (the face's probability, 0 to 1), ``offset`` (4 numbers, as
-    fractions of the box: left, top, right, bottom) and for ``onet`` ``points`` (five x, then five y, as fractions of the
-    box). ``pnet`` puts out maps: score (1, h, w), offset (1, 4, h, w).
+    All take one ``image``, float32 RGB in NCHW, (1, 3, H, W), standardized to (pixel − 127.5) / 128, 12×12 or larger.
+    ``rnet`` and ``onet`` also take ``rois``, float32 (n, 4): top, left, bottom, right as fractions of the image. These
+    are cut out and resampled to 24×24 or 48×48 inside the graph (bilinear, corners aligned, zero outside, which is
+    TensorFlow's ``crop_and_resize``, as the package does it) and put out as ``patches`` (n, 3, size, size) as well.
+
+    Outputs: ``score`` (the face's probability, 0 to 1), ``offset`` (4 numbers, as fractions of the box: left, top,
+    right, bottom) and for ``onet`` ``points`` (five x, then five y, as fractions of the box). ``pnet`` puts out maps:
+    score (1, h, w), offset (1, 4, h, w).
 
     Raises:
         ModelError: the weights are missing or wrong.
@@ -97,21 +104,21 @@ def _pnet(g: _Graph) -> bytes:
     g.conv(x, out="offset")
     score = g.op("Softmax", [g.conv(x)], axis=1)
     g.gather_face(score, "score")
-    return g.serialize("pnet", ["N", 3, "H", "W"], {"score": ["N", "h", "w"], "offset": ["N", 4, "h", "w"]})
+    return g.serialize("pnet", {"score": [1, "h", "w"], "offset": [1, 4, "h", "w"]})
 
 
 def _rnet(g: _Graph) -> bytes:
-    x = g.pool(g.prelu(g.conv("image")), 3, same=True)
+    x = g.pool(g.prelu(g.conv(g.patches(24))), 3, same=True)
     x = g.pool(g.prelu(g.conv(x)), 3)
     x = g.flatten(g.prelu(g.conv(x)))
     x = g.prelu(g.dense(x), dense=True)
     g.dense(x, out="offset")
     g.gather_face(g.op("Softmax", [g.dense(x)], axis=1), "score")
-    return g.serialize("rnet", ["N", 3, 24, 24], {"score": ["N"], "offset": ["N", 4]})
+    return g.serialize("rnet", {"score": ["N"], "offset": ["N", 4], "patches": ["N", 3, 24, 24]})
 
 
 def _onet(g: _Graph) -> bytes:
-    x = g.pool(g.prelu(g.conv("image")), 3, same=True)
+    x = g.pool(g.prelu(g.conv(g.patches(48))), 3, same=True)
     x = g.pool(g.prelu(g.conv(x)), 3)
     x = g.pool(g.prelu(g.conv(x)), 2, same=True)
     x = g.flatten(g.prelu(g.conv(x)))
@@ -119,7 +126,8 @@ def _onet(g: _Graph) -> bytes:
     g.dense(x, out="offset")
     g.dense(x, out="points")
     g.gather_face(g.op("Softmax", [g.dense(x)], axis=1), "score")
-    return g.serialize("onet", ["N", 3, 48, 48], {"score": ["N"], "offset": ["N", 4], "points": ["N", 10]})
+    outputs: Shapes = {"score": ["N"], "offset": ["N", 4], "points": ["N", 10], "patches": ["N", 3, 48, 48]}
+    return g.serialize("onet", outputs)
 
 
 class _Graph:
@@ -129,6 +137,7 @@ class _Graph:
         self._arrays = iter(arrays)
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
+        self._inputs: Shapes = {"image": [1, 3, "H", "W"]}
 
     def op(self, kind: str, inputs: list[str], out: str | None = None, **attributes: object) -> str:
         from onnx import helper
@@ -143,6 +152,15 @@ class _Graph:
         name = f"c{len(self._constants)}"
         self._constants.append(numpy_helper.from_array(array.copy(), name))
         return name
+
+    def patches(self, size: int) -> str:
+        import numpy as np
+
+        self._inputs["rois"] = ["N", 4]
+        count = self.op("Gather", [self.op("Shape", ["rois"]), self.constant(np.array([0], np.int64))])
+        which = self.op("Expand", [self.constant(np.array([0], np.int32)), count])
+        sides = self.constant(np.array([size, size], np.int32))
+        return self.op("CropAndResize", ["image", "rois", which, sides], "patches", domain="com.microsoft")
 
     def conv(self, x: str, out: str | None = None) -> str:
         kernel, bias = next(self._arrays), next(self._arrays)
@@ -170,17 +188,15 @@ class _Graph:
 
         self.op("Gather", [probabilities, self.constant(np.array(1, np.int64))], out, axis=1)
 
-    def serialize(self, name: str, shape: list[str | int], outputs: dict[str, list[str | int]]) -> bytes:
+    def serialize(self, name: str, outputs: Shapes) -> bytes:
         from onnx import TensorProto, checker, helper
 
-        graph = helper.make_graph(
-            self._nodes,
-            name,
-            [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
-            [helper.make_tensor_value_info(key, TensorProto.FLOAT, dims) for key, dims in outputs.items()],
-            self._constants,
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        def values(shapes: Shapes) -> list[Any]:
+            return [helper.make_tensor_value_info(key, TensorProto.FLOAT, dims) for key, dims in shapes.items()]
+
+        graph = helper.make_graph(self._nodes, name, values(self._inputs), values(outputs), self._constants)
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
         checker.check_model(model)
         data: bytes = model.SerializeToString()
         return data

@@ -1,0 +1,42 @@
+"""Where things live: the gallery, the cache of models, and the environment variables that move them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+GALLERY_VARIABLE = "FACESEARCH_GALLERY"
+CACHE_VARIABLE = "FACESEARCH_CACHE"
+WEIGHTS_VARIABLE = "FACESEARCH_WEIGHTS"
+
+APP = "facesearch"
+
+
+def _from_environment(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return Path(value).expanduser() if value else None
+
+
+def default_gallery() -> Path:
+    """The gallery that commands use unless told otherwise: ``FACESEARCH_GALLERY``, else the user's data folder."""
+    chosen = _from_environment(GALLERY_VARIABLE)
+    if chosen is not None:
+        return chosen
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir(APP, appauthor=False)) / "gallery"
+
+
+def cache_folder() -> Path:
+    """Where models and sample photos are kept: ``FACESEARCH_CACHE``, else the user's cache folder."""
+    chosen = _from_environment(CACHE_VARIABLE)
+    if chosen is not None:
+        return chosen
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir(APP, appauthor=False))
+
+
+def weights_override() -> Path | None:
+    """A ``facenet_keras.h5`` of the user's own: ``FACESEARCH_WEIGHTS``, else None."""
+    return _from_environment(WEIGHTS_VARIABLE)

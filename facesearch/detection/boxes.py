@@ -1,0 +1,66 @@
+"""Box arithmetic of the cascade, on arrays: rows are (left, top, right, bottom) in pixels, float32, shape (n, 4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Boxes = NDArray[np.float32]
+    Scores = NDArray[np.float32]
+
+_BLOCK = 256
+"""Rows whose overlaps are held at once: bounds the memory of NMS on a noisy picture."""
+
+
+def overlaps(a: Boxes, b: Boxes, over: Literal["union", "smaller"] = "union") -> NDArray[np.float32]:
+    """How far each box of ``a`` covers each of ``b``: shared area over union (IoU), or over the smaller of the two.
+
+    Returns:
+        Shape (len(a), len(b)), 0 to 1; 0 where an area is empty.
+    """
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=2)
+    area_a = np.prod(a[:, 2:] - a[:, :2], axis=1)[:, None]
+    area_b = np.prod(b[:, 2:] - b[:, :2], axis=1)[None, :]
+    whole = area_a + area_b - shared if over == "union" else np.minimum(area_a, area_b)
+    return np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
+
+
+def nms(
+    boxes: Boxes, scores: Scores, threshold: float, over: Literal["union", "smaller"] = "union"
+) -> NDArray[np.intp]:
+    """Non-maximum suppression as the ``mtcnn`` package does it.
+
+    A box goes if *any* better box overlaps it by more than ``threshold``, even one that goes itself.
+
+    Returns:
+        Indices of the boxes that stay, best score first; equal scores keep their order.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ranked = boxes[order]
+    stays = np.ones(len(order), dtype=bool)
+    for start in range(0, len(order), _BLOCK):
+        block = ranked[start : start + _BLOCK]
+        covered = overlaps(block, ranked[: start + len(block)], over) > threshold
+        # Row i of the block has rank start + i: only better-ranked columns count.
+        stays[start : start + len(block)] = ~np.tril(covered, start - 1).any(axis=1)
+    return order[stays]
+
+
+def squared(boxes: Boxes) -> Boxes:
+    """Each box grown to a square about its centre, as the next network wants it."""
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+    half = np.max(boxes[:, 2:] - boxes[:, :2], axis=1, keepdims=True) / 2
+    return np.hstack([middle - half, middle + half])
+
+
+def calibrated(boxes: Boxes, offsets: NDArray[np.float32]) -> Boxes:
+    """Boxes moved by the offsets of a network, which are fractions of the inclusive side length (side + 1)."""
+    sides = boxes[:, 2:] - boxes[:, :2] + 1
+    moved: Boxes = boxes + offsets * np.hstack([sides, sides])
+    return moved

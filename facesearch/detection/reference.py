@@ -1,0 +1,65 @@
+"""The ``mtcnn`` package itself, in TensorFlow: slow, and what our cascade is held to."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facesearch.detection.mtcnn import CELL, MtcnnSettings, fit, to_detections
+from facesearch.errors import ModelError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from facesearch.types import Detection
+
+
+class ReferenceDetector:
+    """Detector: the package with its own thresholds, on the picture size and smallest face that our cascade uses."""
+
+    name = "mtcnn-reference"
+
+    def __init__(self, settings: MtcnnSettings | None = None) -> None:
+        self.options = settings or MtcnnSettings()
+        kept = ("max_side", "min_face", "min_pixels")
+        self.settings: dict[str, str | int | float | bool] = {
+            name: value for name, value in asdict(self.options).items() if name in kept
+        }
+        self._model: Any = None
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+        """Find the faces of one picture; see ``Detector``."""
+        picture, scale = fit(image, self.options.max_side)
+        if min(picture.shape[:2]) < CELL:
+            return []
+        try:
+            found = self.model().detect_faces(
+                picture,
+                min_face_size=self.options.smallest(*picture.shape[:2]),
+                output_type="numpy",
+                box_format="xyxy",
+            )
+        except ValueError:
+            # The package fails where its first network proposes nothing at all.
+            return []
+        rows = np.asarray(found, dtype=np.float32).reshape(-1, 16)
+        points = rows[:, 6:].reshape(-1, 2, 5).swapaxes(1, 2)
+        return to_detections(rows[:, 1:5] / scale, rows[:, 5], points / scale, image.shape)
+
+    def model(self) -> Any:  # noqa: ANN401 - the package ships no types
+        """The package's own object, made on first use.
+
+        Raises:
+            ModelError: TensorFlow or the package cannot be imported.
+        """
+        if self._model is None:
+            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+            try:
+                from mtcnn import MTCNN
+            except ImportError as exc:
+                raise ModelError(self.name, f"cannot import it: {exc}", hint="pip install mtcnn tensorflow") from exc
+            self._model = MTCNN()
+        return self._model

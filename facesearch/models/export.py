@@ -1,0 +1,172 @@
+"""From published weights to the ONNX files that run: made once, cached, never half.
+
+TensorFlow does the export in a process of its own, so that the process that answers never carries it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facesearch.config import weights_override
+from facesearch.errors import ModelError
+from facesearch.models import fetch
+from facesearch.models.registry import DEFAULT_DETECTOR, DEFAULT_EMBEDDER, model_info
+from facesearch.models.runtime import Network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Tell = Callable[[str], None]
+
+REVISION = 1
+"""Raise it when the exported graphs change, so that files from older versions are made anew."""
+
+NETWORKS = ("pnet", "rnet", "onet")
+
+
+def facenet_file() -> Path:
+    """Where the ONNX form of the FaceNet weights is cached; the name carries the weights' hash."""
+    info = model_info(DEFAULT_EMBEDDER)
+    return fetch.models_folder() / f"{info.name}-{info.assets[0].sha256[:8]}-r{REVISION}.onnx"
+
+
+def mtcnn_file(network: str) -> Path:
+    """Where one network of the detector is cached."""
+    return fetch.models_folder() / f"{DEFAULT_DETECTOR}-{network}-r{REVISION}.onnx"
+
+
+def ready() -> bool:
+    """Whether everything that answering needs is cached."""
+    return facenet_file().exists() and all(mtcnn_file(name).exists() for name in NETWORKS)
+
+
+def pull(tell: Tell, *, weights: Path | None = None, force: bool = False) -> None:
+    """Make everything that is missing: download the weights, check them, export the networks.
+
+    Args:
+        tell: takes one line of progress at a time.
+        weights: a local ``facenet_keras.h5`` to use instead of the download.
+        force: make the files anew even where they are cached.
+
+    Raises:
+        ModelError: see ``fetch.pull_archive``; or the export failed.
+        ConfigError: the cache folder cannot be written.
+    """
+    with fetch.exclusive(tell):
+        if force or not all(mtcnn_file(name).exists() for name in NETWORKS):
+            tell("preparing the detector")
+            _export_mtcnn()
+        if force or not facenet_file().exists():
+            source = weights or weights_override()
+            if source is None:
+                if force or not fetch.weights_path().exists():
+                    fetch.pull_archive(tell)
+                source = fetch.weights_path()
+            tell("checking the weights")
+            fetch.checked_weights(source)
+            tell("exporting FaceNet to ONNX (about half a minute, once)")
+            _export_facenet(source)
+
+
+def pull_samples(tell: Tell) -> Path:
+    """The folder of the sample photos, downloaded if they are not cached.
+
+    Raises:
+        ModelError: see ``fetch.pull_archive``.
+    """
+    with fetch.exclusive(tell):
+        if not fetch.samples_folder().exists():
+            fetch.pull_archive(tell)
+    return fetch.samples_folder()
+
+
+def facenet_network(*, threads: int, tell: Tell) -> Network:
+    """The embedder's network; the first use on a machine fetches and exports it. Raises as ``pull`` does."""
+    if not ready():
+        pull(tell)
+    return Network(DEFAULT_EMBEDDER, facenet_file(), threads=threads)
+
+
+def mtcnn_networks(*, threads: int, tell: Tell) -> dict[str, Network]:
+    """The detector's networks by name; the first use on a machine makes them. Raises as ``pull`` does."""
+    if not all(mtcnn_file(name).exists() for name in NETWORKS):
+        with fetch.exclusive(tell):
+            _export_mtcnn()
+    return {name: Network(DEFAULT_DETECTOR, mtcnn_file(name), threads=threads) for name in NETWORKS}
+
+
+def keras_weights(tell: Tell) -> Path:
+    """The checked ``facenet_keras.h5`` for whoever needs Keras itself. Raises as ``fetch.pull_archive`` does."""
+    source = weights_override()
+    if source is None:
+        with fetch.exclusive(tell):
+            if not fetch.weights_path().exists():
+                fetch.pull_archive(tell)
+        source = fetch.weights_path()
+    return fetch.checked_weights(source)
+
+
+def _export_mtcnn() -> None:
+    from facesearch.models.mtcnn_weights import build_networks
+
+    for name, data in build_networks().items():
+        _store(data, mtcnn_file(name))
+
+
+def _export_facenet(weights: Path) -> None:
+    scratch = facenet_file().with_suffix(".part")
+    scratch.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "facesearch.models.export", str(weights), str(scratch)]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    run = subprocess.run(  # noqa: S603 - our own interpreter, fixed arguments
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, check=False
+    )
+    if run.returncode != 0 or not scratch.exists():
+        lines = run.stderr.strip().splitlines()
+        scratch.unlink(missing_ok=True)
+        raise ModelError(
+            DEFAULT_EMBEDDER,
+            f"the export to ONNX failed: {lines[-1] if lines else f'exit code {run.returncode}'}",
+            hint="it needs TensorFlow, tf2onnx, about 2 GB of memory and 100 MB of disk",
+        )
+    scratch.replace(facenet_file())
+
+
+def _store(data: bytes, path: Path) -> None:
+    scratch = path.with_suffix(".part")
+    try:
+        scratch.write_bytes(data)
+        scratch.replace(path)
+    except OSError as exc:
+        scratch.unlink(missing_ok=True)
+        raise ModelError(DEFAULT_DETECTOR, f"cannot store {path}: {exc.strerror or exc}") from exc
+
+
+def _main(weights: str, target: str) -> None:
+    """The exporting process: Keras to ONNX, with input and output given the names that ``FacenetEmbedder`` uses."""
+    import numpy as np
+    import onnx
+
+    from facesearch.models.facenet_keras import load_keras_model
+
+    model = load_keras_model(Path(weights))
+    # Keras exports only a model that has been called.
+    model(np.zeros((1, 160, 160, 3), np.float32))
+    model.export(target, format="onnx", verbose=False)
+    exported = onnx.load(target)
+    renamed = {exported.graph.input[0].name: "image", exported.graph.output[0].name: "embedding"}
+    for value in (*exported.graph.input, *exported.graph.output):
+        value.name = renamed[value.name]
+    for node in exported.graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+        node.output[:] = [renamed.get(name, name) for name in node.output]
+    onnx.checker.check_model(exported)
+    onnx.save(exported, target)
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1], sys.argv[2])
