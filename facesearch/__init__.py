@@ -1,1 +1,119 @@
-"""A local face search engine."""
+"""facesearch: a local face search engine.
+
+::
+
+    from facesearch import Gallery
+
+    with Gallery.open("family.gallery") as gallery:
+        gallery.index("Pictures/")
+        for answer in gallery.who("party.jpg"):
+            print(answer.person or "unknown", answer.distance)
+
+Importing this package imports nothing heavy: what needs NumPy, a database or a network is loaded on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from facesearch.errors import (
+    AmbiguousFaceError,
+    ConfigError,
+    DimensionMismatchError,
+    FacesearchError,
+    GalleryBusyError,
+    IndexFileError,
+    ModelError,
+    NoFaceError,
+    NotFoundError,
+    PhotoError,
+    SchemaTooNewError,
+    StoreError,
+    TooLargeError,
+    UnreadableError,
+    UnsupportedError,
+)
+from facesearch.types import (
+    Answer,
+    Box,
+    Candidate,
+    Cluster,
+    Clustering,
+    Detection,
+    Face,
+    Failure,
+    IndexReport,
+    Landmarks,
+    Match,
+    Person,
+    Photo,
+    Probe,
+    ProbePhoto,
+    Recipe,
+    Stats,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from facesearch.dataset import FaceDataset, extract_faces
+    from facesearch.gallery.gallery import Gallery
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "FaceDataset": "facesearch.dataset",
+    "Gallery": "facesearch.gallery.gallery",
+    "extract_faces": "facesearch.dataset",
+}
+"""Public names whose modules import NumPy and more: they are loaded when first asked for."""
+
+__all__ = [
+    "AmbiguousFaceError",
+    "Answer",
+    "Box",
+    "Candidate",
+    "Cluster",
+    "Clustering",
+    "ConfigError",
+    "Detection",
+    "DimensionMismatchError",
+    "Face",
+    "FaceDataset",
+    "FacesearchError",
+    "Failure",
+    "Gallery",
+    "GalleryBusyError",
+    "IndexFileError",
+    "IndexReport",
+    "Landmarks",
+    "Match",
+    "ModelError",
+    "NoFaceError",
+    "NotFoundError",
+    "Person",
+    "Photo",
+    "PhotoError",
+    "Probe",
+    "ProbePhoto",
+    "Recipe",
+    "SchemaTooNewError",
+    "Stats",
+    "StoreError",
+    "TooLargeError",
+    "UnreadableError",
+    "UnsupportedError",
+    "Verdict",
+    "__version__",
+    "extract_faces",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

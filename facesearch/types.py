@@ -275,3 +275,23 @@ class Probe:
 
     face: Face
     matches: tuple[Match, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """How much a gallery holds.
+
+    ``photos`` have faces, ``no_face`` have none, ``failed`` counts files that could not be used, ``files`` all that
+    are known. ``embeddings`` are those of the active ``recipe`` (its key; None before the first ``index``).
+    """
+
+    folder: str
+    photos: int
+    no_face: int
+    failed: int
+    files: int
+    faces: int
+    people: int
+    enrolled: int
+    embeddings: int
+    recipe: str | None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Hits:
     """Nearest neighbours of q probes, nearest first; ties are ordered by id.
 
@@ -22,8 +22,25 @@ class Hits:
     distances: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Which state of which gallery an index file holds; the file is stale where it differs from the store's.
+
+    ``gallery`` is the gallery's UUID, ``recipe`` the key of the recipe whose vectors these are, ``token`` the store's
+    token after its last commit (so that a restored backup is noticed) and ``seq`` the last change that is included.
+    """
+
+    gallery: str
+    recipe: str
+    token: str
+    seq: int
+
+
 class VectorIndex(Protocol):
-    """**Protocol:** unit vectors by id. Ids are the store's face row ids, so nothing maps between the two."""
+    """**Protocol:** unit vectors by id. Ids are the store's face row ids, so nothing maps between the two.
+
+    Any number of threads may search at once; adding and removing need the index to themselves.
+    """
 
     dim: int
 
@@ -31,11 +48,19 @@ class VectorIndex(Protocol):
         """How many vectors it holds."""
         ...
 
+    def ids(self) -> NDArray[np.int64]:
+        """The ids it holds, shape (n,), int64, ascending."""
+        ...
+
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        """Add vectors, shape (n, dim), float32, unit rows, under ids, shape (n,), int64. A known id is replaced.
+        """Add vectors, shape (n, dim), float32, unit rows, under ids, shape (n,), int64, 0 or more; n may be 0.
+
+        A known id is replaced; where an id is given twice, its last vector stays. Nothing is added where an error is
+        raised.
 
         Raises:
             DimensionMismatchError: the vectors are not of this index's dimension.
+            ValueError: a vector is not finite or not of length 1, an id is negative, or the counts differ.
         """
         ...
 
@@ -49,9 +74,30 @@ class VectorIndex(Protocol):
         Args:
             vectors: shape (q, dim), float32, unit rows; q may be 0.
             k: how many neighbours of each, 1 or more.
-            only: search among these ids alone, shape (m,), int64; None searches all.
+            only: search among these ids alone, shape (m,), int64; unknown ones are ignored, None searches all.
 
         Raises:
             DimensionMismatchError: the vectors are not of this index's dimension.
+            ValueError: a vector is not finite or not of length 1, or k is less than 1.
+        """
+        ...
+
+
+class FileIndex(VectorIndex, Protocol):
+    """**Protocol:** a vector index that lives in memory and is kept in a file (``facesearch.index.file``)."""
+
+    name: str
+    """The name in the registry; the file says which class can read it."""
+
+    def dump(self) -> NDArray[np.uint8]:
+        """Everything it holds as bytes, shape (size,)."""
+        ...
+
+    @classmethod
+    def restore(cls, payload: NDArray[np.uint8], dim: int) -> Self:
+        """The index that gave these bytes.
+
+        Raises:
+            ValueError: the bytes are not of such an index.
         """
         ...

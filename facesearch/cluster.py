@@ -1,0 +1,205 @@
+"""Faces that nobody has named, grouped by who they look like; faces of one photo are never joined.
+
+Average linkage: join the two clusters whose faces are nearest to each other on average, as long as that average is
+within the threshold. Three facts make it exact without a matrix of all pairs:
+
+- For unit vectors the mean squared distance over all pairs of two clusters is 2 - 2 · (mean of one) · (mean of the
+  other). A cluster is its sum and its size.
+- Two clusters whose mean distance is within the threshold hold a pair of faces that is. So only neighbours within the
+  threshold are ever compared: linkage inside the connected components of the threshold graph, without naming them.
+- Average linkage is reducible: joining two clusters brings neither nearer to a third. It stays so where some pairs
+  count as infinitely far (faces of one photo), because an average with infinity is infinite. So clusters may be joined
+  as soon as they are each other's nearest, in any order (nearest-neighbour chain: Murtagh 1983, "A survey of recent
+  advances in hierarchical clustering algorithms"), and a cluster with nobody in reach is finished.
+
+A component may be as large as it likes (a child in 30,000 photos): a face with more than ``NEIGHBOURS`` neighbours
+keeps the nearest, and clusters are compared anew in further rounds until no two can be joined. Only where lists were
+cut may the order of joining, and so the result, differ from strict average linkage.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+ALONE = -1
+"""The label of a face that is in no cluster."""
+
+NEIGHBOURS = 256
+"""Neighbours that a face or cluster keeps in the first round: 100,000 faces then need at most 400 MB."""
+
+SLACK = 1e-5
+"""float32 products are off by less than this, so no pair within the threshold is missed."""
+
+TIE = 1e-12
+"""Mean distances that differ by less are equal: the two directions of one pair may differ by float64 rounding, and a
+chain that took that for progress would run in circles."""
+
+CHUNK = 1 << 24
+"""Distances that one step may hold: 64 MiB of float32."""
+
+
+def cluster(
+    vectors: NDArray[np.float32],
+    photo_ids: NDArray[np.int64],
+    *,
+    threshold: float,
+    cannot: Sequence[tuple[int, int]] = (),
+) -> NDArray[np.int64]:
+    """Group faces by average linkage, cut at a distance.
+
+    Args:
+        vectors: unit rows, shape (n, d), float32; n may be 0.
+        photo_ids: the photo of each face, shape (n,), int64; faces of one photo never share a cluster.
+        threshold: largest mean squared distance, 0 to 4, of two clusters that are joined.
+        cannot: pairs of row numbers that must not share a cluster either.
+
+    Returns:
+        A label for each face, shape (n,), int64: 0 is the largest cluster, equal sizes in order of their first face,
+        ``ALONE`` (-1) where a face is in no cluster of two or more.
+
+    Raises:
+        ValueError: vectors and photo_ids do not fit each other, or a pair names a row that is not there.
+    """
+    if vectors.ndim != 2 or photo_ids.shape != vectors.shape[:1]:
+        raise ValueError(f"vectors of shape {vectors.shape} do not fit photo_ids of shape {photo_ids.shape}")
+    if any(not 0 <= row < len(vectors) for pair in cannot for row in pair):
+        raise ValueError(f"a pair in cannot names a row beyond {len(vectors)}")
+    linkage = _Linkage(vectors, photo_ids, threshold, cannot)
+    limit, complete = NEIGHBOURS, False
+    while not complete:
+        joined, complete = linkage.round(limit)
+        # Where lists are full of faces that must not be joined, only longer lists show the others.
+        limit = limit if joined else 4 * limit
+    return _by_size(linkage.owner)
+
+
+class _Linkage:
+    """The state of the agglomeration; a cluster is known by one of its faces, its owner."""
+
+    def __init__(
+        self,
+        vectors: NDArray[np.float32],
+        photo_ids: NDArray[np.int64],
+        threshold: float,
+        cannot: Sequence[tuple[int, int]],
+    ) -> None:
+        count = len(vectors)
+        self.threshold = threshold
+        self.means = vectors.astype(np.float64)  # (n, d), valid for owners
+        self.sizes = np.ones(count, dtype=np.int64)
+        self.owner = np.arange(count)
+        self.members: list[list[int]] = [[face] for face in range(count)]
+        self.near: dict[int, NDArray[np.int64]] = {}
+        # Two clusters that hold the same mark must not be joined. A pair of ``cannot`` is a photo of just these two.
+        self.marks: list[set[tuple[str, int]]] = [{("photo", photo)} for photo in photo_ids.tolist()]
+        for number, pair in enumerate(cannot):
+            for face in pair:
+                self.marks[face].add(("pair", number))
+
+    def round(self, limit: int) -> tuple[bool, bool]:
+        """Join what can be joined among up to ``limit`` neighbours each; whether any were, and whether that was all."""
+        current = np.unique(self.owner)
+        edges, complete = _neighbours(self.means[current].astype(np.float32), self.threshold, limit)
+        self.near = {int(current[row]): current[columns] for row, columns in edges.items()}
+        joined = False
+        for start in current[list(edges)].tolist():
+            if self.owner[start] == start:
+                joined |= self._follow(start)
+        return joined, complete
+
+    def _follow(self, start: int) -> bool:
+        """Follow nearest neighbours from a cluster, joining mutual ones, until nobody is in reach."""
+        chain, joined = [(start, np.inf)], False
+        while chain:
+            tip, came = chain[-1]
+            nearest, distance = self._nearest(tip)
+            if nearest is not None and distance < came - TIE:
+                chain.append((nearest, distance))
+            elif len(chain) > 1:
+                # Nobody is nearer to the tip than the one before it, whose nearest it is.
+                chain.pop()
+                before, _ = chain.pop()
+                merged = self._join(before, tip)
+                joined = True
+                if not chain:
+                    chain.append((merged, np.inf))
+            else:
+                break
+        return joined
+
+    def _nearest(self, one: int) -> tuple[int | None, float]:
+        """The nearest cluster that may be joined to this one, and the mean distance; None where there is none."""
+        others = np.unique(self.owner[self.near[one]])
+        others = others[others != one]
+        distances = 2 - 2 * (self.means[others] @ self.means[one])
+        # What is out of reach now comes back through another cluster's list, or never (reducibility).
+        within = distances <= self.threshold
+        others, distances = others[within], distances[within]
+        order = np.lexsort((others, distances))
+        others, distances = others[order], distances[order]
+        for place, other in enumerate(others.tolist()):
+            if self.marks[one].isdisjoint(self.marks[other]):
+                self.near[one] = others[place:]
+                return other, float(distances[place])
+        self.near[one] = others[:0]
+        return None, np.inf
+
+    def _join(self, one: int, other: int) -> int:
+        """Make one cluster of two; the larger keeps its owner, so that every face changes hands a few times only."""
+        kept, gone = sorted((one, other), key=lambda owner: (-self.sizes[owner], owner))
+        sizes = self.sizes[[kept, gone]]
+        self.means[kept] = sizes @ self.means[[kept, gone]] / sizes.sum()
+        self.sizes[kept] = sizes.sum()
+        self.owner[self.members[gone]] = kept
+        self.members[kept] += self.members[gone]
+        self.marks[kept] |= self.marks[gone]
+        self.near[kept] = np.concatenate([self.near[kept], self.near.pop(gone)])
+        return kept
+
+
+def _neighbours(
+    vectors: NDArray[np.float32], threshold: float, limit: int
+) -> tuple[dict[int, NDArray[np.int64]], bool]:
+    """For each row (n, d) that has any, the ``limit`` nearest rows within the threshold; whether these are all."""
+    count = len(vectors)
+    found: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+    complete = True
+    size = max(1, CHUNK // max(1, count))
+    for start in range(0, count, size):
+        apart = 2 - 2 * (vectors[start : start + size] @ vectors.T)  # (b, n)
+        own = np.arange(len(apart))
+        apart[own, start + own] = np.inf
+        within = apart <= threshold + SLACK
+        crowded = np.flatnonzero(within.sum(axis=1) > limit)
+        if len(crowded):
+            complete = False
+            kept = np.argpartition(apart[crowded], limit - 1, axis=1)[:, :limit]
+            within[crowded] = False
+            within[crowded[:, None], kept] = True
+        rows, columns = np.nonzero(within)
+        found.append((rows + start, columns))
+    if not found:
+        return {}, True
+    one, other = (np.concatenate(part) for part in zip(*found, strict=True))
+    # A cut list may lack one that has this row in its own, and rounding may leave a pair on one side only.
+    one, other = np.divmod(np.unique(np.concatenate([one * count + other, other * count + one])), count)
+    rows, starts = np.unique(one, return_index=True)
+    lists = np.split(other, starts)[1:]
+    return dict(zip(rows.tolist(), lists, strict=True)), complete
+
+
+def _by_size(owner: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Labels (n,) from the owner of each face's cluster, (n,)."""
+    _, firsts, place, sizes = np.unique(owner, return_index=True, return_inverse=True, return_counts=True)
+    order = np.lexsort((firsts, -sizes))
+    label = np.empty(len(firsts), dtype=np.int64)
+    label[order] = np.arange(len(firsts))
+    label[sizes == 1] = ALONE
+    return label[place]

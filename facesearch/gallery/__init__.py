@@ -1,0 +1,1 @@
+"""The gallery: the one place where the parts meet."""

@@ -1,0 +1,185 @@
+"""1:N: who is this, and where else is this face?"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from facesearch.errors import ConfigError, ModelError
+from facesearch.gallery.places import place_of
+from facesearch.identify import knn, svm
+from facesearch.store.region import pair_up, to_stored
+from facesearch.types import Answer, Candidate, Match, Probe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from facesearch.gallery.cache import IndexCache
+    from facesearch.identify.decide import Decision
+    from facesearch.index.base import VectorIndex
+    from facesearch.pipeline import Analysis, FrontEnd
+    from facesearch.store.store import Store
+    from facesearch.store.values import Enrolled
+    from facesearch.types import Face
+
+Method = Literal["knn", "svm"]
+METHODS: tuple[Method, ...] = ("knn", "svm")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A probe beside the gallery: its faces carry the ids they have there; ``photo_id`` is None where it is new."""
+
+    analysis: Analysis
+    faces: tuple[Face, ...]
+    photo_id: int | None
+
+
+def look_at(store: Store, front_end: FrontEnd, path: Path) -> Seen:
+    """Analyse a probe and find it in the gallery, should it be there.
+
+    Raises:
+        PhotoError: the photo cannot be used.
+    """
+    analysis = front_end.analyse(path)
+    photo = store.photo_by_pixel_hash(analysis.photo.pixel_hash)
+    if photo is None:
+        return Seen(analysis, analysis.faces, None)
+    held = [face for face in store.faces_of_photo(photo.id) if face.id is not None]
+    old = [to_stored(face.box, photo.orientation, photo.width, photo.height) for face in held]
+    shape = analysis.photo.orientation, analysis.photo.width, analysis.photo.height
+    pairs = pair_up(old, [to_stored(face.box, *shape) for face in analysis.faces])
+    faces = tuple(
+        replace(
+            face,
+            id=held[pairs[i]].id,
+            photo_id=photo.id,
+            person_id=held[pairs[i]].person_id,
+            person=held[pairs[i]].person,
+        )
+        if i in pairs
+        else replace(face, photo_id=photo.id)
+        for i, face in enumerate(analysis.faces)
+    )
+    return Seen(analysis, faces, photo.id)
+
+
+def who(
+    store: Store, front_end: FrontEnd, seen: Seen, *, method: Method, threshold: float, k: int | None
+) -> tuple[Answer, ...]:
+    """Name the faces of a probe, left to right; see ``Gallery.who``."""
+    if method not in METHODS:
+        raise ConfigError(f"no method {method!r}", hint=f"methods: {', '.join(METHODS)}")
+    enrolled = store.enrolled(front_end.recipe)
+    names = {person.id: person.name for person in store.people()}
+    usable = _usable(store, seen, enrolled)
+    photos = [0] * len(seen.faces)
+    probes = seen.analysis.vectors
+    if method == "knn":
+        votes = knn.K if k is None else k
+        if votes < 1:
+            raise ConfigError(f"k must be 1 or more, not {votes}")
+        decisions = knn.identify(
+            probes, enrolled.vectors, enrolled.person_ids, photos, threshold=threshold, k=votes, usable=usable
+        )
+    else:
+        machine = trained_svm(store, front_end, enrolled, without_photo=seen.photo_id)
+        decisions = svm.identify(
+            machine, probes, enrolled.vectors, enrolled.person_ids, photos, threshold=threshold, usable=usable
+        )
+    return tuple(_answer(face, decision, method, names) for face, decision in zip(seen.faces, decisions, strict=True))
+
+
+def _usable(store: Store, seen: Seen, enrolled: Enrolled) -> NDArray[np.bool_] | None:
+    """Which enrolled faces are evidence for which probe face: never those of the same photo, nor of somebody whom the
+    user has said it is not.
+    """  # noqa: D205
+    if seen.photo_id is None or not len(seen.faces):
+        return None
+    usable = np.tile(enrolled.photo_ids != seen.photo_id, (len(seen.faces), 1))
+    rejections = store.rejections()
+    for row, face in enumerate(seen.faces):
+        never = rejections.get(face.id or 0, frozenset())
+        if never:
+            usable[row] &= np.array([person not in never for person in enrolled.person_ids], dtype=bool)
+    return usable
+
+
+def _answer(face: Face, decision: Decision, method: str, names: dict[str, str]) -> Answer:
+    def candidate(pair: tuple[str, float] | None) -> Candidate | None:
+        return None if pair is None else Candidate(pair[0], names.get(pair[0], "?"), pair[1])
+
+    nearest = candidate(decision.nearest)
+    return Answer(
+        face=face,
+        person_id=decision.person,
+        person=None if decision.person is None else names.get(decision.person, "?"),
+        distance=decision.distance if decision.person is not None else (nearest.distance if nearest else None),
+        method=method,
+        runner_up=candidate(decision.runner_up),
+        nearest=nearest,
+        score=decision.score,
+    )
+
+
+def trained_svm(store: Store, front_end: FrontEnd, enrolled: Enrolled, *, without_photo: int | None) -> svm.Svm:
+    """The SVM of the enrolled faces: from its file, trained anew only where enrolments changed.
+
+    A probe that is itself enrolled is left out of a training of its own: it must not be its own evidence.
+    """
+    inside = enrolled.photo_ids == without_photo if without_photo is not None else np.zeros(0, dtype=bool)
+    if inside.any():
+        people = [person for person, own in zip(enrolled.person_ids, inside, strict=True) if not own]
+        return svm.train(enrolled.vectors[~inside], people)
+    path = store.folder / f"svm-{front_end.recipe.key}-{store.state().enrolments[:16]}.npz"
+    with suppress(OSError, ModelError):
+        return svm.Svm.from_bytes(path.read_bytes())
+    machine = svm.train(enrolled.vectors, enrolled.person_ids)
+    with suppress(OSError):
+        for old in store.folder.glob("svm-*"):
+            old.unlink(missing_ok=True)
+        scratch = path.with_suffix(".part")
+        scratch.touch(mode=0o600)
+        scratch.write_bytes(machine.to_bytes())
+        scratch.replace(path)
+    return machine
+
+
+def search(store: Store, cache: IndexCache, seen: Seen, *, limit: int, threshold: float) -> tuple[Probe, ...]:
+    """The photos that hold each face of a probe, nearest first, one match a photo; see ``Gallery.search``."""
+    if limit < 1:
+        raise ConfigError(f"the limit must be 1 or more, not {limit}")
+    index = cache.fresh()
+    found = [_nearest_photos(store, index, vector, seen, limit, threshold) for vector in seen.analysis.vectors]
+    paths = store.paths_of(sorted({face.photo_id for hits in found for face, _ in hits if face.photo_id is not None}))
+    probes = []
+    for face, hits in zip(seen.faces, found, strict=True):
+        matches = [Match(hit, apart, place_of(paths, hit)) for hit, apart in hits]
+        probes.append(Probe(face, tuple(matches)))
+    return tuple(probes)
+
+
+def _nearest_photos(
+    store: Store, index: VectorIndex, vector: NDArray[np.float32], seen: Seen, limit: int, threshold: float
+) -> list[tuple[Face, float]]:
+    """The nearest face of each of the ``limit`` nearest photos, the probe's own photo left out."""
+    k = limit + len(seen.faces)
+    while True:
+        hits = index.search(vector[None], k)
+        near = [(int(i), float(d)) for i, d in zip(hits.ids[0], hits.distances[0], strict=True) if i >= 0]
+        within = [(face_id, apart) for face_id, apart in near if apart < threshold]
+        faces = store.faces([face_id for face_id, _ in within])
+        best: dict[int, tuple[Face, float]] = {}
+        for face_id, apart in within:
+            face = faces.get(face_id)
+            if face is not None and face.photo_id is not None and face.photo_id != seen.photo_id:
+                best.setdefault(face.photo_id, (face, apart))
+        # Several faces of one photo may be near: look further until there are photos enough, or no more faces.
+        if len(best) >= limit or len(within) < k:
+            return list(best.values())[:limit]
+        k *= 4

@@ -1,0 +1,124 @@
+"""Names: enrolling faces, by hand, by folder and by cluster."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facesearch.detection.prominence import most_prominent
+from facesearch.errors import ConfigError, NotFoundError
+from facesearch.gallery.verification import the_face
+from facesearch.identify.folders import choose_faces
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from facesearch.gallery.answering import Seen
+    from facesearch.pipeline import FrontEnd
+    from facesearch.store.store import Store
+    from facesearch.types import Face, Person
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What an enrolment did: the person as it is now, the faces it was given, and what was doubtful."""
+
+    person: Person
+    face_ids: tuple[int, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def person_called(store: Store, name: str) -> Person:
+    """The person of this name, or with this id; a new one where there is none.
+
+    Raises:
+        ConfigError: several people have the name; the hint lists their ids.
+    """
+    found = [person for person in store.people() if person.id == name] or store.find_people(name)
+    if len(found) > 1:
+        ids = ", ".join(f"{person.id} ({person.faces} faces)" for person in found)
+        raise ConfigError(f"{len(found)} people are called {name!r}", hint=f"give the id instead of the name: {ids}")
+    return found[0] if found else store.create_person(name)
+
+
+def enrol_faces(store: Store, name: str, face_ids: list[int], warnings: list[str]) -> Enrolment:
+    """Give faces to a person, in one transaction.
+
+    Raises:
+        NotFoundError: there is no such face.
+        ConfigError: the name is ambiguous or empty.
+    """
+    with store.writing():
+        person = person_called(store, name)
+        store.enrol(face_ids, person.id, "user")
+    return Enrolment(store.person(person.id), tuple(face_ids), tuple(warnings))
+
+
+def face_in_photo(seen: Seen, path: Path, *, strict: bool) -> tuple[int, str | None]:
+    """The gallery id of the face that is meant in an indexed photo, and a warning where there was a choice.
+
+    Raises:
+        NoFaceError: there is none, or with ``strict`` several.
+        NotFoundError: the face is not in the gallery.
+    """
+    place, warning = the_face(path, seen.analysis, strict=strict)
+    face_id = seen.faces[place].id
+    if face_id is None:
+        raise NotFoundError("face of", str(path), hint=f"analyse the photo anew: facesearch index --reprocess {path}")
+    return face_id, warning
+
+
+def enrol_folders(store: Store, front_end: FrontEnd, folders: list[Path]) -> int:
+    """Enrol, in every photo below ``folders``, one face under the name of the folder that the photo lies in.
+
+    Photos that lie in one of ``folders`` itself are left alone. What a user decided stays: a face that has somebody
+    else, or was rejected, is not taken. Returns how many people have faces from it.
+    """
+    by_folder: dict[Path, set[int]] = defaultdict(set)
+    for folder in folders:
+        for file in store.files(folder):
+            if file.photo_id is not None and file.path.parent != folder:
+                by_folder[file.path.parent].add(file.photo_id)
+    people = set()
+    with store.writing():
+        for folder in sorted(by_folder):
+            face_ids = _faces_for_folder(store, front_end, folder.name, sorted(by_folder[folder]))
+            if face_ids:
+                person = person_called(store, folder.name)
+                store.enrol(face_ids, person.id, "folder")
+                people.add(person.id)
+    return len(people)
+
+
+def _faces_for_folder(store: Store, front_end: FrontEnd, name: str, photo_ids: list[int]) -> list[int]:
+    photos = store.photos(photo_ids)
+    faces = store.faces_of_photos(photo_ids)
+    rejections = store.rejections()
+    ids = [face.id for held in faces.values() for face in held if face.id is not None]
+    found, rows = store.vectors_of(ids, front_end.recipe)
+    vectors: dict[int, NDArray[np.float32]] = dict(zip(found.tolist(), rows, strict=True))
+    own = {person.id for person in store.find_people(name)}
+
+    def free(face: Face) -> bool:
+        against = rejections.get(face.id or 0, frozenset())
+        others = face.person_id is not None and face.person_id not in own
+        return face.id in vectors and not others and None not in against and not against & own
+
+    candidates: list[list[Face]] = []
+    for photo_id in photo_ids:
+        held = faces.get(photo_id, [])
+        settled = [face for face in held if face.person_id in own and face.id in vectors]
+        candidates.append(settled[:1] or [face for face in held if free(face)])
+    empty = np.empty((0, front_end.recipe.dim), np.float32)
+    stacks = [np.stack([vectors[face.id or 0] for face in some]) if some else empty for some in candidates]
+    prominent = [
+        most_prominent(some, photos[photo_id].width, photos[photo_id].height) if some else 0
+        for photo_id, some in zip(photo_ids, candidates, strict=True)
+    ]
+    chosen = choose_faces(stacks, prominent)
+    return [some[place].id or 0 for some, place in zip(candidates, chosen, strict=True) if place is not None]

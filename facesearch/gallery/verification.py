@@ -1,0 +1,77 @@
+"""1:1: are these the same person? Needs no gallery, so it imports no database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facesearch.detection.prominence import most_prominent
+from facesearch.errors import AmbiguousFaceError, NoFaceError
+from facesearch.models.registry import DEFAULT_EMBEDDER, model_info
+from facesearch.types import Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from facesearch.pipeline import Analysis, FrontEnd
+
+
+def default_threshold() -> float:
+    """The squared distance below which two faces are taken for one person's, from the embedder's registry entry."""
+    threshold = model_info(DEFAULT_EMBEDDER).threshold
+    if threshold is None:
+        raise TypeError(f"{DEFAULT_EMBEDDER} has no threshold")
+    return threshold
+
+
+def the_face(path: Path, analysis: Analysis, *, strict: bool) -> tuple[int, str | None]:
+    """The place of the one face that is meant, and a warning where there was a choice.
+
+    Raises:
+        NoFaceError: there is none.
+        AmbiguousFaceError: there are several, and ``strict`` asks for exactly one.
+    """
+    count = len(analysis.faces)
+    if count == 0:
+        raise NoFaceError(path, hint="a face must be at least 1/25 of the longer side and turned less than sideways")
+    if count == 1:
+        return 0, None
+    if strict:
+        raise AmbiguousFaceError(path, f"{count} faces found, exactly one was asked for", hint="crop the photo first")
+    place = most_prominent(analysis.faces, analysis.photo.width, analysis.photo.height)
+    return place, f"{path}: {count} faces found, the most prominent one is used (number {place + 1} from the left)"
+
+
+def verify(front_end: FrontEnd, a: Path, b: Path, *, threshold: float | None = None, strict: bool = False) -> Verdict:
+    """Compare the faces of two photos.
+
+    Args:
+        front_end: what analyses them.
+        a: a photo.
+        b: another photo.
+        threshold: squared distance, 0 to 4, below which they are the same person; None for the embedder's own.
+        strict: refuse a photo with several faces instead of taking the most prominent one.
+
+    Raises:
+        PhotoError: a photo cannot be used.
+        NoFaceError: a photo has no face, or with ``strict`` several.
+    """
+    limit = default_threshold() if threshold is None else threshold
+    results = [front_end.analyse(path) for path in (a, b)]
+    places: list[int] = []
+    warnings: list[str] = []
+    for path, result in zip((a, b), results, strict=True):
+        place, warning = the_face(path, result, strict=strict)
+        places.append(place)
+        warnings += [warning] if warning else []
+    rows = [result.vectors[place] for result, place in zip(results, places, strict=True)]
+    distance = float(np.clip(np.sum(np.square(rows[0].astype(np.float64) - rows[1])), 0, 4))
+    return Verdict(
+        same=distance < limit,
+        distance=distance,
+        threshold=limit,
+        a=results[0].faces[places[0]],
+        b=results[1].faces[places[1]],
+        warnings=tuple(warnings),
+    )

@@ -1,0 +1,124 @@
+"""Cut faces out of a photo for the embedder."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from facesearch.types import Box
+
+_FILTERS = {
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "hamming": Image.Resampling.HAMMING,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+_REACH = 3
+"""Half the width of the widest filter (Lanczos) in output pixels: how far beyond a crop the resize looks."""
+
+_WIDEST = 8
+"""How many times as wide as the photo a crop may be; the replicated edge takes memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class CropSettings:
+    """How a face is cut out. Part of the recipe: a different crop is a different embedding.
+
+    The box is grown by ``scale`` about its centre, then by ``margin`` pixels a side *of the finished crop of 160
+    pixels*, and made a square of its longer side where ``square``; otherwise it is stretched to the square crop.
+    ``resample`` is Pillow's filter (box, bilinear, hamming, bicubic, lanczos), which averages where it shrinks.
+    What lies beyond the photo's edge repeats the edge pixels (``edge="replicate"``) or is one grey (``"grey"``).
+    """
+
+    scale: float = 1.1
+    square: bool = True
+    margin: float = 0.0
+    resample: str = "bilinear"
+    edge: Literal["replicate", "grey"] = "replicate"
+
+    def as_settings(self) -> tuple[tuple[str, str | int | float | bool], ...]:
+        """Sorted (name, value) pairs for a recipe; every name starts with ``crop_``."""
+        return tuple(sorted((f"crop_{name}", value) for name, value in asdict(self).items()))
+
+
+DEFAULT_CROP = CropSettings()
+
+
+def region(box: Box, settings: CropSettings = DEFAULT_CROP) -> tuple[float, float, float, float]:
+    """What a crop of ``box`` shows: left, top, right, bottom in the box's pixels; it may reach beyond the photo."""
+    x, y = box.center
+    wide, high = max(box.width, 1.0) * settings.scale, max(box.height, 1.0) * settings.scale
+    if settings.square:
+        wide = high = max(wide, high)
+    # a margin of m pixels a side of a finished crop of 160 takes 2m of its 160 pixels
+    grow = 160.0 / max(160.0 - 2.0 * settings.margin, 1.0)
+    wide, high = wide * grow, high * grow
+    return x - wide / 2, y - high / 2, x + wide / 2, y + high / 2
+
+
+def crop(
+    pixels: NDArray[np.uint8], boxes: Sequence[Box], *, size: int = 160, settings: CropSettings = DEFAULT_CROP
+) -> NDArray[np.uint8]:
+    """Cut faces out of a photo.
+
+    Args:
+        pixels: upright RGB, shape (H, W, 3), uint8.
+        boxes: in pixels of ``pixels`` (of a photo that was decoded at a reduced size: ``box.scaled(photo.scale)``);
+            a box may lie beyond the edge in part or wholly, one without area counts as one pixel.
+        size: side of a crop in pixels.
+        settings: what is cut and how.
+
+    Returns:
+        Shape (n, size, size, 3), uint8, crop i for box i; shape (0, size, size, 3) for no boxes.
+
+    Raises:
+        ValueError: the picture is not of this shape, a box is not finite or absurdly large, or the filter is unknown.
+    """
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or 0 in pixels.shape:
+        raise ValueError(f"expected an RGB picture of shape (H, W, 3) and dtype uint8, got {pixels.shape}")
+    if settings.resample not in _FILTERS:
+        raise ValueError(f"unknown filter {settings.resample!r}, known are {', '.join(_FILTERS)}")
+    crops = np.empty((len(boxes), size, size, 3), np.uint8)
+    for out, box in zip(crops, boxes, strict=True):
+        out[:] = _one(pixels, region(box, settings), size, settings)
+    return crops
+
+
+def mirror(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The crops as in a mirror: shape (n, H, W, 3), uint8, C-contiguous, left and right exchanged."""
+    return np.ascontiguousarray(crops[:, :, ::-1])
+
+
+def _one(
+    pixels: NDArray[np.uint8], area: tuple[float, float, float, float], size: int, settings: CropSettings
+) -> NDArray[np.uint8]:
+    """One crop, shape (size, size, 3). Only the pixels that the filter can reach are copied out of the photo."""
+    left, top, right, bottom = area
+    height, width = pixels.shape[:2]
+    if not np.isfinite(area).all() or max(right - left, bottom - top) > _WIDEST * max(height, width):
+        raise ValueError(f"no box of a face in a picture of {width} by {height} pixels: {area}")
+    reach_x = _REACH * max(1.0, (right - left) / size) + 1
+    reach_y = _REACH * max(1.0, (bottom - top) / size) + 1
+    x0, x1 = int(np.floor(left - reach_x)), int(np.ceil(right + reach_x))
+    y0, y1 = int(np.floor(top - reach_y)), int(np.ceil(bottom + reach_y))
+    # clipping the indices *is* edge replication, and costs nothing where the face lies inside
+    columns, rows = np.arange(x0, x1), np.arange(y0, y1)
+    if x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height:
+        patch = pixels[y0:y1, x0:x1]
+    else:
+        patch = pixels[rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)[None, :]]
+        if settings.edge == "grey":
+            patch[(rows < 0) | (rows >= height)] = 128
+            patch[:, (columns < 0) | (columns >= width)] = 128
+    image = Image.fromarray(np.ascontiguousarray(patch))
+    window = (left - x0, top - y0, right - x0, bottom - y0)
+    return np.asarray(image.resize((size, size), _FILTERS[settings.resample], box=window))

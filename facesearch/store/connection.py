@@ -1,0 +1,177 @@
+"""Transactions: how every method of the store reads and writes."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, insert, select, update
+
+from facesearch.store.schema import Base, ChangeRow, CommitRow, MetaRow
+from facesearch.store.sqlite import seam
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from sqlalchemy import Connection, Engine, Executable
+
+    from facesearch.store.lock import WriterLock
+
+# SQLite takes 32,766 parameters in one statement, PostgreSQL 65,535.
+CHUNK = 1000
+
+
+def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """The ids in pieces that fit into one statement."""
+    for start in range(0, len(ids), CHUNK):
+        yield ids[start : start + CHUNK]
+
+
+def new_token() -> str:
+    """32 hexadecimal digits that nobody else drew."""
+    return secrets.token_hex(16)
+
+
+@dataclass(slots=True)
+class Work:
+    """A write transaction; ``action`` marks the journal events that belong together."""
+
+    connection: Connection
+    action: str = field(default_factory=lambda: str(uuid.uuid4()))
+    changed: bool = False
+    enrolments_changed: bool = False
+
+
+class _Local(threading.local):
+    reader: Connection | None = None
+    work: Work | None = None
+
+
+class Connected:
+    """A database with one writer at a time and readers that never wait. Usable from several threads."""
+
+    def __init__(self, engine: Engine, lock: WriterLock, path: Path) -> None:
+        self._engine = engine
+        self._lock = lock
+        self._local = _Local()
+        self.path = path
+        """The database file."""
+
+    @contextlib.contextmanager
+    def lock(self, timeout: float | None = None) -> Iterator[None]:
+        """Keep other writers out for a long run that commits in groups; a ``writing`` inside costs no lock.
+
+        Args:
+            timeout: seconds to wait for another writer; None for the limit given to ``Store.open``.
+
+        Raises:
+            GalleryBusyError: another process was still writing after that time; it names its pid and command.
+        """
+        with self._seam(), self._lock.hold(timeout):
+            yield
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction, under the writer's lock: all of it happens, or nothing.
+
+        Re-entrant: an inner one is a savepoint of the outer one, so a part that failed can be given up alone.
+
+        Raises:
+            GalleryBusyError: another process is writing; it names its pid and command.
+            StoreError: the database cannot be written.
+            RuntimeError: called inside ``reading``, where what was read could be out of date.
+        """
+        local = self._local
+        if local.reader is not None:
+            raise RuntimeError("writing() inside reading(): read inside writing() instead")
+        if local.work is not None:
+            with self._seam(), local.work.connection.begin_nested():
+                yield
+            return
+        with self.lock(), self._engine.connect() as pooled:
+            connection = pooled.execution_options(immediate=True)
+            with connection.begin():
+                local.work = Work(connection)
+                try:
+                    yield
+                    self._stamp(local.work)
+                finally:
+                    local.work = None
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Everything read inside is of one and the same state, whatever others commit meanwhile. Re-entrant."""
+        with self._reader():
+            yield
+
+    @contextlib.contextmanager
+    def _reader(self) -> Iterator[Connection]:
+        local = self._local
+        if local.work is not None or local.reader is not None:
+            with self._seam():
+                yield local.work.connection if local.work is not None else local.reader  # type: ignore[misc]
+            return
+        with self._seam(), self._engine.connect() as connection, connection.begin():
+            local.reader = connection
+            try:
+                yield connection
+            finally:
+                local.reader = None
+
+    def _seam(self) -> contextlib.AbstractContextManager[None]:
+        return seam(self.path, self._lock.holder)
+
+    @property
+    def _work(self) -> Work:
+        """The transaction of the ``writing`` that every caller is in."""
+        if self._local.work is None:
+            raise RuntimeError("outside of writing()")
+        return self._local.work
+
+    def _write(self, statement: Executable, rows: list[dict[str, Any]] | None = None) -> int:
+        """Run a statement that changes rows, once or for each of ``rows``; returns how many it changed."""
+        if rows is not None and not rows:
+            return 0
+        work = self._work
+        result = work.connection.execute(statement, rows)
+        work.changed |= result.rowcount != 0
+        return result.rowcount
+
+    def _upsert(self, table: type[Base], keys: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
+        """Insert rows, or update the ones whose ``keys`` are there; all rows name the same columns."""
+        if not rows:
+            return
+        dialect = self._work.connection.dialect.name
+        if dialect == "postgresql":
+            from sqlalchemy.dialects.postgresql import insert as insert_or_update
+        else:
+            from sqlalchemy.dialects.sqlite import insert as insert_or_update  # type: ignore[assignment]
+        statement = insert_or_update(table)
+        others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+        if others:
+            statement = statement.on_conflict_do_update(index_elements=list(keys), set_=others)
+        else:
+            statement = statement.on_conflict_do_nothing(index_elements=list(keys))
+        self._write(statement, rows)
+
+    def _stamp(self, work: Work) -> None:
+        """Give the new state a token of its own, and remember it, before the commit.
+
+        The tokens of all states are kept so that a cache can be told from one of a lost future: after a backup was
+        restored, the change log reaches the same ``seq`` again, with other faces.
+        """
+        if not work.changed:
+            return
+        connection = work.connection
+        token = new_token()
+        seq = connection.execute(select(func.max(ChangeRow.seq))).scalar_one() or 0
+        values = {"token": token}
+        if work.enrolments_changed:
+            values["enrolments"] = new_token()
+        connection.execute(update(MetaRow).values(**values))
+        connection.execute(insert(CommitRow).values(token=token, seq=seq))

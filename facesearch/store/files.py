@@ -1,0 +1,217 @@
+"""Files on disk: which are known, which failed, which photo each one holds, and forgetting them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, exists, insert, or_, select, update
+
+from facesearch.store.changes import ChangeStore
+from facesearch.store.connection import CHUNK, chunks
+from facesearch.store.schema import PathRow, PhotoRow, RootRow
+from facesearch.store.values import FileStamp, KnownFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import ColumnElement
+
+_KNOWN = (
+    select(
+        PathRow.id,
+        RootRow.folder,
+        PathRow.relative,
+        PathRow.size,
+        PathRow.mtime_ns,
+        PathRow.photo_id,
+        PhotoRow.recipe,
+        PathRow.error,
+        PathRow.decoder,
+    )
+    .join(RootRow, PathRow.root_id == RootRow.id)
+    .join(PhotoRow, PathRow.photo_id == PhotoRow.id, isouter=True)
+)
+
+
+def now() -> str:
+    """The time as it is stored: ISO 8601, UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+class FileStore(ChangeStore):
+    """The part of the store that knows where photos lie."""
+
+    def root_for(self, folder: Path) -> Path:
+        """The root that files below ``folder`` belong to, so that a file never has two places.
+
+        It is a known root at or above ``folder``, else ``folder`` itself; known roots below it become part of it.
+
+        Args:
+            folder: absolute, symbolic links resolved.
+        """
+        with self.writing():
+            roots = self._work.connection.execute(select(RootRow.id, RootRow.folder)).all()
+            for _, known in roots:
+                if folder.is_relative_to(known):
+                    return Path(known)
+            root_id = self._root_id(folder)
+            for below_id, known in roots:
+                if Path(known).is_relative_to(folder):
+                    self._move_into(root_id, below_id, Path(known).relative_to(folder))
+        return folder
+
+    def known(self, stamp: FileStamp) -> KnownFile | None:
+        """What the gallery remembers of a file, or None; ``KnownFile.is_current`` says whether work is left."""
+        query = _KNOWN.where(RootRow.folder == str(stamp.root), PathRow.relative == stamp.relative)
+        with self._reader() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _known(*row)
+
+    def files(self, folder: Path) -> Iterator[KnownFile]:
+        """Every file that was known at or below an absolute folder, in no particular order, a page at a time."""
+        after = 0
+        with self._reader() as connection:
+            within = _within(connection.execute(select(RootRow.id, RootRow.folder)).all(), folder)
+        while within:
+            query = _KNOWN.where(or_(*within), PathRow.id > after).order_by(PathRow.id).limit(CHUNK)
+            with self._reader() as connection:
+                page = connection.execute(query).all()
+            if not page:
+                return
+            yield from (_known(*row) for row in page)
+            after = page[-1][0]
+
+    def find_photo(
+        self, pixel_hash: str, *, recipe_key: str | None = None, orientation: int | None = None
+    ) -> int | None:
+        """The photo with these stored pixels, or None.
+
+        Args:
+            pixel_hash: of the stored, unrotated pixels.
+            recipe_key: count it only if it was analysed with this recipe.
+            orientation: count it only if it was analysed this way up; else its boxes would be another picture's.
+        """
+        query = select(PhotoRow.id).where(PhotoRow.pixel_hash == pixel_hash)
+        if recipe_key is not None:
+            query = query.where(PhotoRow.recipe == recipe_key)
+        if orientation is not None:
+            query = query.where(PhotoRow.orientation == orientation)
+        with self._reader() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
+    def find_photo_by_bytes(self, byte_hash: str, *, recipe_key: str | None = None) -> int | None:
+        """The photo that a file with these bytes holds, or None: a copy, or one that was moved or renamed.
+
+        Args:
+            byte_hash: of the whole file.
+            recipe_key: count it only if it was analysed with this recipe.
+        """
+        ours = select(PathRow.photo_id).where(PathRow.byte_hash == byte_hash, PathRow.photo_id.is_not(None))
+        query = select(PhotoRow.id).where(or_(PhotoRow.id.in_(ours), PhotoRow.byte_hash == byte_hash))
+        if recipe_key is not None:
+            query = query.where(PhotoRow.recipe == recipe_key)
+        with self._reader() as connection:
+            return connection.execute(query.order_by(PhotoRow.id).limit(1)).scalar_one_or_none()
+
+    def seen(self, stamp: FileStamp, photo_id: int, byte_hash: str) -> None:
+        """Record that a file holds a photo: a new file, or one that was moved, renamed or edited."""
+        with self.writing():
+            self._put_path(stamp, photo_id=photo_id, byte_hash=byte_hash, error=None, decoder=None)
+
+    def add_failure(self, stamp: FileStamp, error: str, decoder: str, byte_hash: str | None = None) -> None:
+        """Record that a file could not be used; it is left alone until it or the decoders change.
+
+        A file that has not changed since it gave a photo keeps that photo: the names in it are no worse for a decoder
+        that lost the knack.
+
+        Args:
+            stamp: the file.
+            error: why, in one line.
+            decoder: version of the decoders that failed.
+            byte_hash: of the whole file, if it could be read.
+        """
+        with self.writing():
+            old = self.known(stamp)
+            same = old is not None and (old.size, old.mtime_ns) == (stamp.size, stamp.mtime_ns)
+            photo_id = old.photo_id if old is not None and same else None
+            # A message may quote a file name that is not valid Unicode.
+            readable = error.encode("utf-8", "backslashreplace").decode()
+            self._put_path(stamp, photo_id=photo_id, byte_hash=byte_hash, error=readable, decoder=decoder)
+
+    def delete_files(self, file_ids: Sequence[int]) -> int:
+        """Forget files by ``KnownFile.id``; their photos stay until ``delete_photos``. Returns how many were there."""
+        with self.writing():
+            return sum(self._write(delete(PathRow).where(PathRow.id.in_(some))) for some in chunks(file_ids))
+
+    def photos_without_file(self) -> list[int]:
+        """Photos that no known file holds any more, by id."""
+        query = select(PhotoRow.id).where(~exists().where(PathRow.photo_id == PhotoRow.id)).order_by(PhotoRow.id)
+        with self._reader() as connection:
+            return list(connection.execute(query).scalars())
+
+    def paths_of(self, photo_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        """Where photos lie, sorted; an empty tuple for a photo that no known file holds.
+
+        Undecodable bytes of a file name are lone surrogates, as ``os.fsdecode`` makes them.
+        """
+        found: dict[int, list[str]] = {int(photo_id): [] for photo_id in photo_ids}
+        with self._reader() as connection:
+            for some in chunks(list(found)):
+                query = (
+                    select(PathRow.photo_id, RootRow.folder, PathRow.relative)
+                    .join(RootRow, PathRow.root_id == RootRow.id)
+                    .where(PathRow.photo_id.in_(some))
+                )
+                for photo_id, folder, relative in connection.execute(query):
+                    if photo_id is not None:
+                        found[photo_id].append(str(Path(folder, relative)))
+        return {photo_id: tuple(sorted(paths)) for photo_id, paths in found.items()}
+
+    def _put_path(self, stamp: FileStamp, **values: Any) -> None:  # noqa: ANN401
+        row = {
+            "root_id": self._root_id(stamp.root),
+            "relative": stamp.relative,
+            "size": stamp.size,
+            "mtime_ns": stamp.mtime_ns,
+            "last_seen": now(),
+            **values,
+        }
+        self._upsert(PathRow, ("root_id", "relative"), [row])
+
+    def _root_id(self, folder: Path) -> int:
+        connection = self._work.connection
+        found = connection.execute(select(RootRow.id).where(RootRow.folder == str(folder))).scalar_one_or_none()
+        if found is None:
+            found = connection.execute(insert(RootRow).values(folder=str(folder)).returning(RootRow.id)).scalar_one()
+            self._work.changed = True
+        return found
+
+    def _move_into(self, root_id: int, below_id: int, prefix: Path) -> None:
+        query = select(PathRow.id, PathRow.relative).where(PathRow.root_id == below_id)
+        moved: list[dict[str, Any]] = [
+            {"row": row_id, "moved": str(prefix / relative)}
+            for row_id, relative in self._work.connection.execute(query)
+        ]
+        statement = update(PathRow).where(PathRow.id == bindparam("row"))
+        self._write(statement.values(root_id=root_id, relative=bindparam("moved", type_=PathRow.relative.type)), moved)
+        self._write(delete(RootRow).where(RootRow.id == below_id))
+
+
+def _known(file_id: int, root: str, *rest: Any) -> KnownFile:  # noqa: ANN401
+    return KnownFile(file_id, Path(root), *rest)
+
+
+def _within(roots: Sequence[tuple[int, str]], folder: Path) -> list[ColumnElement[bool]]:
+    """Conditions, any of which a file at or below ``folder`` meets; none where there can be none."""
+    found: list[ColumnElement[bool]] = []
+    for root_id, known in roots:
+        if Path(known).is_relative_to(folder):
+            found.append(PathRow.root_id == root_id)
+        elif folder.is_relative_to(known):
+            inside = str(folder.relative_to(known))
+            # "0" is the character after "/": everything that starts with "inside/".
+            below = PathRow.relative.between(inside + "/", inside + "0") & (PathRow.relative != inside + "0")
+            found.append((PathRow.root_id == root_id) & (below | (PathRow.relative == inside)))
+    return found

@@ -1,0 +1,300 @@
+"""Test doubles with obvious answers, and contract tests for whatever is plugged into the three seams.
+
+A *face* here is a coloured square on a grey picture: ``paint`` makes such pictures, ``FakeDetector`` finds the squares,
+``FakeEmbedder`` knows a "person" by the colour. The ``check_…`` functions raise AssertionError with a sentence about
+what must hold; call them from a test of your own detector, embedder or index.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facesearch.errors import DimensionMismatchError
+from facesearch.types import Box, Detection, Landmarks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from facesearch.detection.base import Detector
+    from facesearch.embedding.base import Embedder
+    from facesearch.index.base import Hits, VectorIndex
+
+GREY = 128
+"""The background of a painted picture."""
+
+COLOURFUL = 48
+"""A pixel whose channels differ by more than this belongs to a face; JPEG keeps a painted square above it."""
+
+
+def paint(faces: Iterable[tuple[Box, tuple[int, int, int]]], width: int = 320, height: int = 240) -> NDArray[np.uint8]:
+    """A grey picture with a square, or other rectangle, in an RGB colour for every face.
+
+    Choose colours whose channels differ by 100 or more, 100 apart from each other, and leave grey between the boxes.
+
+    Returns:
+        RGB, shape (height, width, 3), uint8.
+    """
+    picture = np.full((height, width, 3), GREY, dtype=np.uint8)
+    for box, colour in faces:
+        left, top, right, bottom = (max(0, round(side)) for side in (box.left, box.top, box.right, box.bottom))
+        picture[top:bottom, left:right] = colour
+    return picture
+
+
+class FakeDetector:
+    """Finds the coloured rectangles of a grey picture, the largest first, to the pixel.
+
+    Rectangles must be separable by straight grey lines across the picture or across the part in which they lie.
+    """
+
+    name = "fake"
+
+    def __init__(self, min_side: int = 4) -> None:
+        self.min_side = min_side
+        self.settings: dict[str, str | int | float | bool] = {"min_side": min_side}
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+        """The faces of a picture (H, W, 3); confidence is 0.9 for a tiny one to 1.0 for one that fills the picture."""
+        coloured = image.max(axis=2).astype(int) - image.min(axis=2) > COLOURFUL
+        boxes = [box for box in _blocks(coloured, 0, 0) if min(box.width, box.height) >= self.min_side]
+        boxes.sort(key=lambda box: (-box.area, box.left, box.top))
+        return [Detection(box, _landmarks(box), 0.9 + 0.1 * box.area / coloured.size) for box in boxes]
+
+
+class FakeEmbedder:
+    """Embeds a crop as its mean colour: equal colours are at distance 0, colours 100 levels apart beyond 1.
+
+    The middle half of the crop is averaged, so margins do not matter. The mean colour c becomes
+    (cos w·c, sin w·c) over fixed random directions w, whose squared distances depend on the difference of two colours
+    alone and are about 2 - 2 · exp(-|difference|² / (2 · 60²)) (random Fourier features: Rahimi and Recht 2007).
+    """
+
+    name = "fake"
+
+    def __init__(self, dim: int = 128, input_size: int = 160) -> None:
+        if dim < 2 or dim % 2:
+            raise ValueError(f"dim must be even and positive, got {dim}")
+        self.dim = dim
+        self.input_size = input_size
+        self.settings: dict[str, str | int | float | bool] = {"colours": True}
+        self._directions = np.random.default_rng(2015).normal(scale=1 / 60, size=(3, dim // 2))
+
+    def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Unit rows (n, dim) for crops (n, input_size, input_size, 3)."""
+        low, high = self.input_size // 4, self.input_size - self.input_size // 4
+        angles = crops[:, low:high, low:high].mean(axis=(1, 2)) @ self._directions  # (n, dim / 2)
+        return (np.hstack([np.cos(angles), np.sin(angles)]) / np.sqrt(self.dim / 2)).astype(np.float32)
+
+
+def random_units(count: int, dim: int, seed: int = 0) -> NDArray[np.float32]:
+    """Random unit rows, shape (count, dim), float32, evenly over the sphere; equal seeds give equal rows."""
+    rows = np.random.default_rng(seed).normal(size=(count, dim))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def check_detector(detector: Detector, image: NDArray[np.uint8], faces: Sequence[Box], *, min_iou: float = 0.5) -> None:
+    """Hold a detector to its contract on one picture.
+
+    Args:
+        detector: what to check.
+        image: upright RGB, shape (H, W, 3), uint8.
+        faces: boxes of faces in it that must be found.
+        min_iou: how well a found box must overlap with an expected one.
+
+    Raises:
+        AssertionError: with the rule that does not hold.
+    """
+    _require(bool(detector.name), "a detector has a name")
+    _require_settings(detector.settings)
+    before = image.copy()
+    found = detector.detect(image)
+    _require(np.array_equal(image, before), "detecting leaves the picture as it was")
+    _require(detector.detect(image) == found, "the same picture gives the same detections")
+    confidences = [face.confidence for face in found]
+    _require(confidences == sorted(confidences, reverse=True), "detections come in order of falling confidence")
+    height, width = image.shape[:2]
+    for face in found:
+        _require(0 <= face.confidence <= 1, f"a confidence is 0 to 1, not {face.confidence}")
+        _require(face.box.width > 0 and face.box.height > 0, f"a box has an area: {face.box}")
+        _require(face.box.iou(Box(0, 0, width, height)) > 0, f"a box touches the picture: {face.box}")
+        _require(bool(np.isfinite(face.landmarks.points).all()), f"landmarks are finite: {face.landmarks}")
+    for box in faces:
+        best = max((face.box.iou(box) for face in found), default=0.0)
+        _require(best >= min_iou, f"the face at {box} is found (best overlap {best:.2f})")
+    _require(detector.detect(np.full((120, 160, 3), GREY, dtype=np.uint8)) == [], "a grey picture holds no face")
+    _require(detector.detect(np.zeros((1, 1, 3), dtype=np.uint8)) == [], "a picture of one pixel holds no face")
+
+
+def check_embedder(embedder: Embedder, crops: NDArray[np.uint8] | None = None, *, tolerance: float = 1e-5) -> None:
+    """Hold an embedder to its contract.
+
+    Args:
+        embedder: what to check.
+        crops: RGB, shape (n, input_size, input_size, 3), uint8, n at least 2; None makes five of noise on colours.
+        tolerance: how much an element may differ where a crop is embedded in another batch.
+
+    Raises:
+        AssertionError: with the rule that does not hold.
+    """
+    _require(bool(embedder.name), "an embedder has a name")
+    _require_settings(embedder.settings)
+    size = embedder.input_size
+    if crops is None:
+        random = np.random.default_rng(0)
+        colours = random.integers(0, 206, size=(5, 1, 1, 3))
+        crops = (colours + random.integers(0, 50, size=(5, size, size, 3))).astype(np.uint8)
+    before = crops.copy()
+    rows = embedder.embed(crops)
+    _require(np.array_equal(crops, before), "embedding leaves the crops as they were")
+    _require(rows.shape == (len(crops), embedder.dim), f"{len(crops)} crops give {len(crops)} rows, not {rows.shape}")
+    _require(rows.dtype == np.float32, f"embeddings are float32, not {rows.dtype}")
+    _require(bool(np.isfinite(rows).all()), "embeddings are finite")
+    lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
+    _require(bool(np.all(np.abs(lengths - 1) < 1e-5)), f"embeddings are of length 1, not {lengths}")
+    _require(np.array_equal(embedder.embed(crops), rows), "the same crops give the same embeddings")
+    backward = embedder.embed(crops[::-1].copy())[::-1]
+    _require(bool(np.allclose(backward, rows, rtol=0, atol=tolerance)), "row i belongs to crop i")
+    alone = np.concatenate([embedder.embed(crops[i : i + 1]) for i in range(len(crops))])
+    _require(bool(np.allclose(alone, rows, rtol=0, atol=tolerance)), "an embedding does not depend on its batch")
+    none = embedder.embed(crops[:0])
+    _require(none.shape == (0, embedder.dim) and none.dtype == np.float32, "no crops give shape (0, dim), float32")
+
+
+def check_vector_index(factory: Callable[[int], VectorIndex], dim: int = 16) -> None:
+    """Hold a vector index to its contract.
+
+    Args:
+        factory: makes an empty index for a dimension; what it made before may be emptied by then.
+        dim: the dimension to check with.
+
+    Raises:
+        AssertionError: with the rule that does not hold.
+    """
+    _check_empty(factory(dim), dim)
+    _check_changes(factory(dim), dim)
+    _check_search(factory(dim), dim)
+    _check_refusals(factory(dim), dim)
+
+
+def _check_empty(index: VectorIndex, dim: int) -> None:
+    """What an index without vectors answers."""
+    _require(index.dim == dim and len(index) == 0, "a new index has the dimension asked for and no vectors")
+    _require(index.ids().shape == (0,), "a new index has no ids")
+    hits = index.search(random_units(2, dim), 3)
+    _require_hits(hits, [[-1] * 3] * 2, "an empty index answers with padding")
+    _require(bool(np.isinf(hits.distances).all()), "padding is infinitely far")
+    index.add(np.empty(0, dtype=np.int64), np.empty((0, dim), dtype=np.float32))
+    _require(index.remove(np.array([7])) == 0 and len(index) == 0, "nothing to add or remove is fine")
+
+
+def _check_changes(index: VectorIndex, dim: int) -> None:
+    """Adding, replacing and removing."""
+    rows, ids = random_units(5, dim, seed=1), np.array([40, 10, 2**40, 0, 30])
+    index.add(ids, rows)
+    _require(len(index) == 5 and index.ids().tolist() == sorted(ids.tolist()), "ids come back in ascending order")
+    _require_hits(index.search(rows, 1), [[one] for one in ids.tolist()], "every vector is its own nearest")
+    fresh = random_units(3, dim, seed=2)
+    index.add(np.array([10, 50, 10]), fresh)
+    _require(len(index) == 6, "a known id is replaced, and the last of an id given twice stays")
+    _require_hits(index.search(fresh[1:], 1), [[50], [10]], "a replaced vector answers under its id")
+    _require(bool(index.search(rows[1:2], 1).distances[0, 0] > 0.1), "the vector that was replaced is gone")
+    _require(index.remove(np.array([10, 99, 0, 10])) == 2, "remove counts what was there, once")
+    _require(index.ids().tolist() == [30, 40, 50, 2**40], "what was removed is gone and the rest stays")
+    _require_hits(index.search(rows[[0, 2, 4]], 1), [[40], [2**40], [30]], "ids keep their own vectors after a removal")
+
+
+def _check_search(index: VectorIndex, dim: int) -> None:
+    """Distances, order, ties, padding and ``only``."""
+    rows, ids = random_units(200, dim, seed=3), np.arange(200) * 3 + 1
+    rows[100:140] = rows[7]
+    index.add(ids[::-1].copy(), rows[::-1].copy())
+    probes = np.concatenate([random_units(6, dim, seed=4), rows[7:8]])
+    apart = ((probes[:, None].astype(np.float64) - rows) ** 2).sum(axis=2)
+    order = np.lexsort((np.broadcast_to(ids, apart.shape), apart.astype(np.float32)))
+    hits = index.search(probes, 20)
+    _require_hits(hits, ids[order[:, :20]].tolist(), "the nearest come first, ties by id")
+    expected = np.take_along_axis(apart, order[:, :20], axis=1)
+    _require(bool(np.allclose(hits.distances, expected, rtol=0, atol=1e-5)), "distances are squared Euclidean")
+    _require(bool((hits.distances >= 0).all() and (hits.distances <= 4).all()), "distances are 0 to 4")
+    _require_hits(index.search(probes, 300), [[*ids[o].tolist(), *[-1] * 100] for o in order], "padding fills up to k")
+    some = np.array([22, 5, 10**9, 1, 5, 400])
+    wanted = [[one for one in ids[o].tolist() if one in some.tolist()] for o in order]
+    _require_hits(index.search(probes, 2, only=some), [row[:2] for row in wanted], "only restricts the search")
+    _require_hits(
+        index.search(probes, 4, only=some), [[*row, -1] for row in wanted], "only pads, unknown ids count not"
+    )
+    _require_hits(index.search(probes, 2, only=some[:0]), [[-1, -1]] * len(probes), "an empty only finds nothing")
+    _require(index.search(probes[:0], 4).ids.shape == (0, 4), "no probes give shape (0, k)")
+
+
+def _check_refusals(index: VectorIndex, dim: int) -> None:
+    """What must be refused without a change."""
+    good = random_units(2, dim, seed=5)
+    index.add(np.array([1, 2]), good)
+    wrong, bad, both = random_units(2, dim + 1), good.copy(), np.array([3, 4])
+    bad[1, 0] = np.nan
+    _require_raises(DimensionMismatchError, lambda: index.add(both, wrong), "adding another dimension is refused")
+    _require_raises(DimensionMismatchError, lambda: index.search(wrong, 1), "searching another dimension is refused")
+    _require_raises(ValueError, lambda: index.add(both, bad), "a vector that is not finite is refused")
+    _require_raises(ValueError, lambda: index.add(both, good * 2), "a vector that is not of length 1 is refused")
+    _require_raises(ValueError, lambda: index.add(both[:1], good), "fewer ids than vectors are refused")
+    _require_raises(ValueError, lambda: index.add(-both, good), "negative ids are refused")
+    _require_raises(ValueError, lambda: index.search(good, 0), "k below 1 is refused")
+    _require(index.ids().tolist() == [1, 2], "what was refused left no trace")
+
+
+def _require(holds: bool, rule: str) -> None:
+    """Raise AssertionError with the rule where it does not hold; unlike ``assert``, also under ``python -O``."""
+    if not holds:
+        raise AssertionError(rule)
+
+
+def _require_settings(settings: object) -> None:
+    """Settings go into the recipe, so they are a dict of plain values."""
+    plain = isinstance(settings, dict) and all(isinstance(value, str | int | float) for value in settings.values())
+    _require(plain, f"settings are a dict of plain values, not {settings!r}")
+
+
+def _require_hits(hits: Hits, ids: list[list[int]], rule: str) -> None:
+    """The ids, shapes and dtypes of an answer."""
+    _require(hits.ids.dtype == np.int64 and hits.distances.dtype == np.float32, "hits are int64 ids, float32 distances")
+    _require(hits.ids.shape == hits.distances.shape, "ids and distances have one shape")
+    _require(hits.ids.tolist() == ids, f"{rule}: expected {ids}, got {hits.ids.tolist()}")
+    _require(bool(np.isinf(hits.distances[hits.ids == -1]).all()), "padding is infinitely far")
+
+
+def _require_raises(error: type[Exception], action: Callable[[], object], rule: str) -> None:
+    """The action must raise this error."""
+    try:
+        action()
+    except error:
+        return
+    raise AssertionError(rule)
+
+
+def _landmarks(box: Box) -> Landmarks:
+    """Five points where a face has them."""
+    places = ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8))
+    return Landmarks(*((box.left + x * box.width, box.top + y * box.height) for x, y in places))
+
+
+def _blocks(mask: NDArray[np.bool_], left: int, top: int) -> list[Box]:
+    """The boxes of True pixels (H, W), cut apart along empty columns and rows in turn until nothing can be cut."""
+    boxes = []
+    for start, end in _runs(mask, 0):
+        for first, last in _runs(mask[:, start:end], 1):
+            part = mask[first:last, start:end]
+            if part.shape == mask.shape:
+                return [Box(float(left), float(top), float(left + mask.shape[1]), float(top + mask.shape[0]))]
+            boxes += _blocks(part, left + start, top + first)
+    return boxes
+
+
+def _runs(mask: NDArray[np.bool_], axis: int) -> list[tuple[int, int]]:
+    """Start and end of each run of columns (axis 0) or rows (axis 1) with a True in them."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.max(axis=axis).astype(np.int8), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
