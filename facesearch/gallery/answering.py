@@ -12,9 +12,11 @@ from facesearch.errors import ConfigError, ModelError
 from facesearch.gallery.places import place_of
 from facesearch.identify import knn, svm
 from facesearch.store.region import pair_up, to_stored
+from facesearch.store.values import Enrolled
 from facesearch.types import Answer, Candidate, Match, Probe
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from facesearch.index.base import VectorIndex
     from facesearch.pipeline import Analysis, FrontEnd
     from facesearch.store.store import Store
-    from facesearch.store.values import Enrolled
     from facesearch.types import Face
 
 Method = Literal["knn", "svm"]
@@ -70,12 +71,19 @@ def look_at(store: Store, front_end: FrontEnd, path: Path) -> Seen:
 
 
 def who(
-    store: Store, front_end: FrontEnd, seen: Seen, *, method: Method, threshold: float, k: int | None
+    store: Store,
+    front_end: FrontEnd,
+    seen: Seen,
+    *,
+    method: Method,
+    threshold: float,
+    k: int | None,
+    without: Collection[str] = (),
 ) -> tuple[Answer, ...]:
     """Name the faces of a probe, left to right; see ``Gallery.who``."""
     if method not in METHODS:
         raise ConfigError(f"no method {method!r}", hint=f"methods: {', '.join(METHODS)}")
-    enrolled = store.enrolled(front_end.recipe)
+    enrolled = _without(store.enrolled(front_end.recipe), without)
     names = {person.id: person.name for person in store.people()}
     usable = _usable(store, seen, enrolled)
     photos = [0] * len(seen.faces)
@@ -88,7 +96,7 @@ def who(
             probes, enrolled.vectors, enrolled.person_ids, photos, threshold=threshold, k=votes, usable=usable
         )
     else:
-        machine = trained_svm(store, front_end, enrolled, without_photo=seen.photo_id)
+        machine = trained_svm(store, front_end, enrolled, without_photo=seen.photo_id, whole=not without)
         decisions = svm.identify(
             machine, probes, enrolled.vectors, enrolled.person_ids, photos, threshold=threshold, usable=usable
         )
@@ -127,15 +135,32 @@ def _answer(face: Face, decision: Decision, method: str, names: dict[str, str]) 
     )
 
 
-def trained_svm(store: Store, front_end: FrontEnd, enrolled: Enrolled, *, without_photo: int | None) -> svm.Svm:
+def _without(enrolled: Enrolled, people: Collection[str]) -> Enrolled:
+    if not people:
+        return enrolled
+    kept = np.array([person not in people for person in enrolled.person_ids], dtype=bool)
+    return Enrolled(
+        face_ids=enrolled.face_ids[kept],
+        photo_ids=enrolled.photo_ids[kept],
+        vectors=enrolled.vectors[kept],
+        person_ids=tuple(person for person in enrolled.person_ids if person not in people),
+    )
+
+
+def trained_svm(
+    store: Store, front_end: FrontEnd, enrolled: Enrolled, *, without_photo: int | None, whole: bool = True
+) -> svm.Svm:
     """The SVM of the enrolled faces: from its file, trained anew only where enrolments changed.
 
-    A probe that is itself enrolled is left out of a training of its own: it must not be its own evidence.
+    A probe that is itself enrolled is left out of a training of its own: it must not be its own evidence. Where
+    ``enrolled`` are not all there are (``whole`` is false), the file is left alone.
     """
     inside = enrolled.photo_ids == without_photo if without_photo is not None else np.zeros(0, dtype=bool)
     if inside.any():
         people = [person for person, own in zip(enrolled.person_ids, inside, strict=True) if not own]
         return svm.train(enrolled.vectors[~inside], people)
+    if not whole:
+        return svm.train(enrolled.vectors, enrolled.person_ids)
     path = store.folder / f"svm-{front_end.recipe.key}-{store.state().enrolments[:16]}.npz"
     with suppress(OSError, ModelError):
         return svm.Svm.from_bytes(path.read_bytes())

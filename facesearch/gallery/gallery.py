@@ -17,7 +17,7 @@ from facesearch.store.store import Store
 from facesearch.types import Match, ProbePhoto, Stats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from os import PathLike
     from types import TracebackType
 
@@ -227,7 +227,13 @@ class Gallery:
         return verification.verify(self.front_end, Path(a), Path(b), threshold=threshold, strict=strict)
 
     def who(
-        self, photo: Photo, *, method: Method = "knn", threshold: float | None = None, k: int | None = None
+        self,
+        photo: Photo,
+        *,
+        method: Method = "knn",
+        threshold: float | None = None,
+        k: int | None = None,
+        without: Collection[str] = (),
     ) -> tuple[Answer, ...]:
         """Who is in a photo: one answer a face, left to right. The photo itself is never its own evidence.
 
@@ -236,13 +242,14 @@ class Gallery:
             method: "knn", a distance-weighted vote of the nearest enrolled faces, or "svm".
             threshold: squared distance beyond which nobody is named; None for the default.
             k: how many enrolled faces vote; None for the default.
+            without: ids of people who are out of the question, as if they were not enrolled.
 
         Raises:
             PhotoError: the photo cannot be used.
         """
         seen = answering.look_at(self._store, self._checked_front_end(), Path(photo))
         limit = self.threshold if threshold is None else threshold
-        return answering.who(self._store, self.front_end, seen, method=method, threshold=limit, k=k)
+        return answering.who(self._store, self.front_end, seen, method=method, threshold=limit, k=k, without=without)
 
     def who_many(
         self,
