@@ -132,8 +132,8 @@ class Face:
     person: str | None = None
 
 
-PhotoStatus = Literal["done", "no_face", "failed"]
-"""What became of a photo: faces found, none found, or it could not be read."""
+PhotoStatus = Literal["done", "no_face"]
+"""What became of a photo: faces found, or none. Files that could not be read never become photos."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,6 @@ class Photo:
     orientation: int
     taken_at: str | None
     status: PhotoStatus
-    error: str | None
     paths: tuple[str, ...]
 
 

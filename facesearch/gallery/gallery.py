@@ -116,6 +116,10 @@ class Gallery:
             self._front = self._make_front_end()
         return self._front
 
+    def use(self, front_end: FrontEnd) -> None:
+        """Analyse photos with this front end from now on; several galleries may share one."""
+        self._front = front_end
+
     @property
     def threshold(self) -> float:
         """The default threshold of verification and identification, a squared distance."""

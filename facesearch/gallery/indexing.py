@@ -169,13 +169,15 @@ def _write_photo(
     store: Store, front_end: FrontEnd, stamp: FileStamp, result: Analysis, tally: _Tally, *, reprocess: bool
 ) -> None:
     photo = result.photo
+    new = NewPhoto(photo.byte_hash, photo.pixel_hash, photo.width, photo.height, photo.orientation, photo.taken_at)
     known = None if reprocess else store.find_photo(photo.pixel_hash, recipe_key=front_end.recipe.key)
     if known is not None:
         # A copy, a moved file, or one whose metadata changed: the faces are known, only the place is new.
         store.seen(stamp, known, photo.byte_hash)
+        if store.find_photo(photo.pixel_hash, orientation=photo.orientation) is None:
+            store.turn_photo(new)
         tally.skipped += 1
         return
-    new = NewPhoto(photo.byte_hash, photo.pixel_hash, photo.width, photo.height, photo.orientation, photo.taken_at)
     store.add_photo(new, result.faces, result.vectors, front_end.recipe, stamp=stamp)
     tally.faces += len(result.faces)
     if result.faces:

@@ -75,7 +75,9 @@ class Svm:
         except (OSError, ValueError, KeyError, EOFError, BadZipFile, AttributeError) as exc:
             raise ModelError("svm", f"not a trained SVM: {exc}", hint="train it again") from exc
         if coef.ndim != 2 or people.shape != intercept.shape or len(people) != len(coef):
-            raise ModelError("svm", f"arrays do not fit: {people.shape}, {coef.shape}, {intercept.shape}")
+            raise ModelError(
+                "svm", f"arrays do not fit: {people.shape}, {coef.shape}, {intercept.shape}", hint="train it again"
+            )
         return cls(tuple(people.tolist()), coef.astype(np.float64), intercept.astype(np.float64))
 
 

@@ -108,11 +108,7 @@ def contact_sheet(
         if place == len(shown):
             _center(draw, (left, top, left + side, top + side), f"+ {total - len(shown):,} more", letter + 3)
             continue
-        pixels, caption = shown[place]
-        sheet.paste(ImageOps.fit(Image.fromarray(pixels), (side, side), Image.Resampling.LANCZOS), (left, top))
-        for number, words in enumerate(caption.split("\n")):
-            font, color = font_for(words, letter), _FAINT if number else _INK
-            draw.text((left, top + side + gap // 3 + number * letter * 1.35), fit(words, font, side), color, font)
+        _tile(sheet, draw, shown[place], (left, top), side, letter)
     if not places:
         _center(draw, (0, head, sheet.width, sheet.height), "nothing to show", letter + 3)
     return sheet
@@ -199,6 +195,24 @@ def _shared(a: Area, b: Area) -> float:
 def _grown(area: Area, by: float) -> Area:
     """The area with ``by`` pixels more on every side."""
     return area[0] - by, area[1] - by, area[2] + by, area[3] + by
+
+
+def _tile(
+    sheet: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    tile: tuple[NDArray[np.uint8], str],
+    corner: tuple[int, int],
+    side: int,
+    letter: int,
+) -> None:
+    """Put one square picture on a sheet, its caption below: the first line in ink, the others faint."""
+    pixels, caption = tile
+    left, top = corner
+    sheet.paste(ImageOps.fit(Image.fromarray(pixels), (side, side), Image.Resampling.LANCZOS), corner)
+    for number, words in enumerate(caption.split("\n")):
+        font, color = font_for(words, letter), _FAINT if number else _INK
+        y = top + side + side // 48 + number * letter * 1.35
+        draw.text((left, y), fit(words, font, side), color, font)
 
 
 def _center(draw: ImageDraw.ImageDraw, area: Area, text: str, letter: int) -> None:

@@ -132,11 +132,15 @@ def _without_metadata(path: Path, kind: str, data: bytes, max_megapixels: float,
     return replace(photo, byte_hash=byte_hash(data), bytes=len(data), warnings=(*photo.warnings, odd))
 
 
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting: a FIFO waits for its writer, and a file may become one after any earlier check."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def _read(path: Path) -> bytes:
     """The whole file at once, so that hashes and pixels are of the same bytes even while somebody writes to it."""
     try:
-        # O_NONBLOCK: opening a FIFO would wait for a writer, and a file may become one after any earlier check
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:  # noqa: PTH123
+        with open(path, "rb", opener=_at_once) as file:
             status = os.fstat(file.fileno())
             if stat.S_ISDIR(status.st_mode):
                 raise UnreadableError(path, "is a folder")

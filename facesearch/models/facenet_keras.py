@@ -49,7 +49,7 @@ def load_keras_model(weights: Path) -> Any:  # noqa: ANN401 - a keras.Model; Ten
             layers = json.loads(file.attrs["model_config"])["config"]["layers"]
             model = _build(keras, layers)
             _load_arrays(model, file["model_weights"])
-    except (OSError, KeyError, ValueError, TypeError) as exc:
+    except (OSError, LookupError, ValueError, TypeError, AttributeError) as exc:
         raise ModelError(DEFAULT_EMBEDDER, f"{weights} does not hold the network: {exc}") from exc
     return model
 

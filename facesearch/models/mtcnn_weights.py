@@ -51,16 +51,7 @@ def read_weights(path: Path, sha256: str) -> Arrays:
     Raises:
         ModelError: the file is missing, or is not the one that the registry names.
     """
-    import pickle
-
-    from joblib.numpy_pickle import NumpyUnpickler
     from lz4 import frame
-
-    class ArraysOnly(NumpyUnpickler):  # type: ignore[misc]
-        def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - the base class's signature
-            if (module, name) not in _ADMITTED:
-                raise pickle.UnpicklingError(f"{module}.{name} is not a NumPy array")
-            return super().find_class(module, name)
 
     try:
         data = path.read_bytes()
@@ -70,7 +61,35 @@ def read_weights(path: Path, sha256: str) -> Arrays:
         raise ModelError(
             "mtcnn", f"{path} is not the expected file (SHA-256 differs)", hint="pip install 'mtcnn==1.0.0'"
         )
-    arrays: Arrays = ArraysOnly(str(path), io.BytesIO(frame.decompress(data)), ensure_native_byte_order=True).load()
+    try:
+        arrays: Arrays = _unpickle_arrays(str(path), frame.decompress(data))
+    except Exception as exc:
+        raise ModelError("mtcnn", f"{path} does not hold arrays: {exc}", hint="pip install 'mtcnn==1.0.0'") from exc
+    return arrays
+
+
+def _unpickle_arrays(name: str, data: bytes) -> Arrays:
+    import pickle
+
+    import numpy as np
+    from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
+
+    class PlainArray(NumpyArrayWrapper):  # type: ignore[misc]
+        def read_array(self, *arguments: object) -> Any:  # noqa: ANN401 - the base class's signature
+            # For an array of objects joblib calls pickle.load itself, which admits everything.
+            if self.dtype.hasobject:
+                raise pickle.UnpicklingError("an array of objects is not a NumPy array of numbers")
+            return super().read_array(*arguments)
+
+    class ArraysOnly(NumpyUnpickler):  # type: ignore[misc]
+        def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - the base class's signature
+            if (module, name) not in _ADMITTED:
+                raise pickle.UnpicklingError(f"{module}.{name} is not a NumPy array")
+            return PlainArray if name == "NumpyArrayWrapper" else super().find_class(module, name)
+
+    arrays = ArraysOnly(name, io.BytesIO(data), ensure_native_byte_order=True).load()
+    if not isinstance(arrays, list) or not all(isinstance(array, np.ndarray) for array in arrays):
+        raise pickle.UnpicklingError("expected a list of arrays")
     return arrays
 
 

@@ -94,6 +94,18 @@ class AnalysisStore(PeopleStore):
                 self._replay(photo.pixel_hash, ids, regions)
         return ids
 
+    def turn_photo(self, photo: NewPhoto) -> None:
+        """Take over another EXIF orientation of a known photo: its boxes are turned, its vectors stay.
+
+        Args:
+            photo: the same stored pixels as before; an unknown photo is left alone.
+        """
+        with self.writing():
+            old = self._old(photo)
+            if old is not None:
+                shape = {"width": photo.width, "height": photo.height, "orientation": photo.orientation}
+                self._write(update(PhotoRow).where(PhotoRow.id == old.photo_id).values(**shape))
+
     def delete_photos(self, photo_ids: Sequence[int]) -> int:
         """Delete photos with their faces, embeddings and enrolments; the journal keeps what was decided.
 

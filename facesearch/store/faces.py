@@ -98,7 +98,7 @@ class FaceStore(FileStore):
         with self._reader() as connection:
             rows = connection.execute(_PHOTO.where(which)).all()
             paths = self.paths_of([row[0] for row in rows])
-        return [Photo(**row._asdict(), error=None, paths=paths[row.id]) for row in rows]
+        return [Photo(**row._asdict(), paths=paths[row.id]) for row in rows]
 
 
 def _face(face_id: int, photo_id: int, *values: Any) -> Face:  # noqa: ANN401

@@ -116,7 +116,7 @@ def test_a_writer_who_does_not_know_the_lock(folder, store):
     """A foreign program that writes to the database makes it busy, too; nobody is accused by name."""
     raw = sqlite3.connect(folder / "gallery.sqlite", isolation_level=None)
     raw.execute("BEGIN IMMEDIATE")
-    with Store.open(folder, timeout=0.1) as impatient, pytest.raises(GalleryBusyError) as caught:
+    with Store.open(folder, timeout=0.1) as impatient, impatient.lock(), pytest.raises(GalleryBusyError) as caught:
         impatient.create_person("nobody")
     raw.execute("ROLLBACK")
     raw.close()

@@ -109,6 +109,27 @@ def test_evidence_in_rows(store, make):
     assert np.array_equal(rest.vectors, make.vectors(1, seed=2))
 
 
+def test_the_evidence_is_found_without_reading_all_vectors(store, make):
+    """SQLite goes from the enrolments to their faces and vectors, and scans neither faces nor embeddings."""
+    from sqlalchemy import event
+
+    plans = []
+
+    def explain(connection, cursor, statement, parameters, *_):
+        if statement.startswith("SELECT"):
+            plans.extend(row[3] for row in cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
+
+    event.listen(store._engine, "before_cursor_execute", explain)
+    store.enrolled(make.recipe)
+    store.vectors_of([1, 2], make.recipe)
+    next(store.embeddings(make.recipe), None)
+    store.faces([1])
+    store.find_photo_by_bytes("b1")
+    store.known(make.stamp(1))
+    assert len(plans) > 10
+    assert [plan for plan in plans if plan.startswith("SCAN") and "enrolment" not in plan] == []
+
+
 def test_rejections(store, make):
     """A face that is not this person loses that enrolment only; one that is no face loses any, its cluster, and its
     place among the unnamed.

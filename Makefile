@@ -1,0 +1,49 @@
+# Two commands do everything from nothing: `make demo` and `make test`. `make check` is the quick one.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PINS   := -c .ci/constraints.txt
+
+SOURCES := $(shell find facesearch migrations -type f -not -name '*.pyc') README.md LICENSE pyproject.toml
+
+.PHONY: demo test check bench install clean
+
+install: $(VENV)/.installed
+
+# What it runs on: made anew when the dependencies change.
+$(VENV)/.dependencies: pyproject.toml .ci/constraints.txt
+	@echo "facesearch: making $(VENV) and installing what it needs (a minute or two, once)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install $(PINS) --upgrade pip
+	@$(PIP) install $(PINS) --group dev
+	@$(BIN)/python .ci/dependencies.py > $(VENV)/dependencies.txt
+	@$(PIP) install $(PINS) -r $(VENV)/dependencies.txt
+	@touch $@
+
+# The wheel itself, as a stranger would get it; the tests run it, not the source tree.
+$(VENV)/.installed: $(VENV)/.dependencies $(SOURCES)
+	@rm -rf $(VENV)/wheel
+	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir $(VENV)/wheel .
+	@$(PIP) install --no-deps --force-reinstall $(VENV)/wheel/*.whl
+	@touch $@
+
+demo: install
+	@$(BIN)/facesearch demo --output facesearch-demo
+
+test: install
+	@FACESEARCH_TEST_WHEEL=1 $(BIN)/pytest --durations=10
+
+check: install
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache > $(VENV)/imports.txt || (cat $(VENV)/imports.txt; exit 1)
+	@FACESEARCH_TEST_WHEEL=1 $(BIN)/pytest -q -m "not slow"
+
+bench: install
+	@$(BIN)/facesearch bench index
+	@$(BIN)/facesearch bench verify
+
+clean:
+	rm -rf $(VENV) facesearch-demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

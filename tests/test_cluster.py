@@ -1,0 +1,170 @@
+"""Clusters: average linkage that never joins two faces of one photo."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facesearch import cluster as module
+from facesearch.cluster import ALONE, cluster
+from facesearch.testing import random_units
+
+
+def people(count, faces, seed=0, spread=0.6, dim=16):
+    """Unit rows: ``faces`` of each of ``count`` people, and who they are."""
+    who = np.repeat(np.arange(count), faces)
+    rows = random_units(count, dim, seed=seed + 1)[who] + spread * random_units(len(who), dim, seed=seed)
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32), who
+
+
+def partition(labels):
+    """The clusters as a set of sets of rows; a face that is alone is a set of one."""
+    groups = {}
+    for row, label in enumerate(labels.tolist()):
+        groups.setdefault(label if label != ALONE else ("alone", row), set()).add(row)
+    return {frozenset(group) for group in groups.values()}
+
+
+def strict(vectors, photos, threshold):
+    """Constrained average linkage by its definition: join the nearest two that may be joined, again and again."""
+    apart = ((vectors[:, None].astype(float) - vectors) ** 2).sum(axis=2)
+    groups = [[row] for row in range(len(vectors))]
+    while True:
+        best = (threshold, None)
+        for i, one in enumerate(groups):
+            for j in range(i):
+                mean = apart[np.ix_(one, groups[j])].mean()
+                if mean < best[0] and not {photos[a] for a in one} & {photos[b] for b in groups[j]}:
+                    best = (mean, (i, j))
+        if best[1] is None:
+            return {frozenset(group) for group in groups}
+        i, j = best[1]
+        groups[j] += groups.pop(i)
+
+
+def test_people_are_found():
+    """Faces of one person end in one cluster, the largest first, and a stranger stays alone."""
+    rows = np.concatenate([people(3, 4, spread=0.4)[0][:11], random_units(1, 16, seed=99)])
+    labels = cluster(rows, np.arange(12), threshold=0.8)
+    assert labels.dtype == np.int64
+    assert labels.tolist() == [0] * 4 + [1] * 4 + [2] * 3 + [ALONE]
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_too_few_to_group(count):
+    """Nothing gives nothing, and one face is alone."""
+    assert cluster(random_units(count, 8), np.arange(count), threshold=0.8).tolist() == [ALONE] * count
+
+
+def test_twins_in_one_photo():
+    """Even equal faces stay apart where they are of one photo; one of another photo joins one of them."""
+    rows = np.repeat(random_units(1, 8), 3, axis=0)
+    assert cluster(rows[:2], np.array([5, 5]), threshold=0.8).tolist() == [ALONE, ALONE]
+    labels = cluster(rows, np.array([5, 5, 6]), threshold=0.8)
+    assert labels[2] == 0
+    assert sorted(labels[:2].tolist()) == [ALONE, 0]
+
+
+def test_cannot_pairs():
+    """Pairs that must not share a cluster do not, and a row that is not there is refused."""
+    rows = np.repeat(random_units(1, 8), 4, axis=0)
+    labels = cluster(rows, np.arange(4), threshold=0.8, cannot=[(0, 1), (2, 1)])
+    assert labels[0] != labels[1] != labels[2]
+    with pytest.raises(ValueError, match="beyond 4"):
+        cluster(rows, np.arange(4), threshold=0.8, cannot=[(0, 4)])
+
+
+def test_shapes_must_match():
+    """Each face needs its photo."""
+    with pytest.raises(ValueError, match="do not fit"):
+        cluster(random_units(3, 8), np.arange(2), threshold=0.8)
+
+
+@pytest.mark.parametrize("same", [2, 300, 700])
+def test_equal_faces(same):
+    """Any number of copies of one face, from as many photos, are one cluster."""
+    rows = np.repeat(random_units(1, 32), same, axis=0)
+    assert set(cluster(rows, np.arange(same), threshold=0.5).tolist()) == {0}
+
+
+def test_crowd_of_equal_faces():
+    """Neighbour lists that are full of faces of the same photo do not hide those of another."""
+    rows = np.repeat(random_units(1, 8), 600, axis=0)
+    photos = np.repeat([0, 1], 300)
+    labels = cluster(rows, photos, threshold=0.5)
+    assert sorted(np.bincount(labels, minlength=300).tolist()) == [2] * 300
+
+
+@pytest.mark.parametrize("threshold", [0.4, 0.8, 1.2])
+def test_agrees_with_scipy(threshold):
+    """Without constraints the result is SciPy's average linkage, cut at the threshold."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import pdist
+
+    rows, _ = people(60, 6, spread=0.9)
+    tree = linkage(pdist(rows.astype(float), "sqeuclidean"), "average")
+    expected = partition(fcluster(tree, threshold, "distance"))
+    assert partition(cluster(rows, np.arange(len(rows)), threshold=threshold)) == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 26), st.integers(1, 30), st.sampled_from([0.3, 0.8, 1.4, 4.0]))
+def test_agrees_with_the_definition(seed, count, photo_count, threshold):
+    """The chain of nearest neighbours gives what joining the nearest allowed pair, again and again, gives."""
+    rows = people(6, 5, seed, spread=0.8, dim=5)[0][:count]
+    photos = np.random.default_rng(seed).integers(0, photo_count, size=len(rows))
+    labels = cluster(rows, photos, threshold=threshold)
+    assert partition(labels) == strict(rows, photos, threshold)
+    for group in partition(labels):
+        assert len({photos[row] for row in group}) == len(group)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 60), st.integers(2, 8))
+def test_cut_lists_keep_the_law(seed, photo_count, limit):
+    """With very short neighbour lists too, no photo is twice in a cluster and no two clusters could still be joined."""
+    rows, _ = people(5, 12, seed, spread=0.7, dim=6)
+    photos = np.random.default_rng(seed).integers(0, photo_count, size=len(rows))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "NEIGHBOURS", limit)
+        groups = [sorted(group) for group in partition(cluster(rows, photos, threshold=0.8))]
+    means = np.array([rows[group].astype(float).mean(axis=0) for group in groups])
+    apart = 2 - 2 * means @ means.T
+    for i, one in enumerate(groups):
+        assert len({photos[row] for row in one}) == len(one)
+        for j in range(i):
+            shared = {photos[row] for row in one} & {photos[row] for row in groups[j]}
+            assert shared or apart[i, j] > 0.8 - 1e-6
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6))
+def test_order_of_faces_does_not_matter(seed):
+    """Permuting the faces permutes the clusters and changes nothing else."""
+    rows, _ = people(8, 6, seed, spread=0.8)
+    random = np.random.default_rng(seed)
+    photos, order = random.integers(0, 30, size=len(rows)), random.permutation(len(rows))
+    plain = partition(cluster(rows, photos, threshold=0.8))
+    permuted = partition(cluster(rows[order], photos[order], threshold=0.8))
+    assert {frozenset(int(order[row]) for row in group) for group in permuted} == plain
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6))
+def test_labels_are_ordered(seed):
+    """Labels count from 0 without gaps, sizes fall, and equal sizes come in order of their first face."""
+    rows, _ = people(10, 4, seed, spread=0.9)
+    labels = cluster(rows, np.arange(len(rows)), threshold=0.8)
+    keys = [(-int((labels == label).sum()), int((labels == label).argmax())) for label in range(labels.max() + 1)]
+    assert keys == sorted(keys)
+    assert all(size <= -2 for size, _ in keys)
+
+
+@pytest.mark.slow
+def test_ten_thousand_faces_of_one_person():
+    """The worst case, one component of 10,000 faces, is one cluster in well under two minutes."""
+    rows = random_units(1, 128, seed=1) + 0.65 * random_units(10_000, 128)
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    assert set(cluster(rows, np.arange(10_000), threshold=0.8).tolist()) == {0}
