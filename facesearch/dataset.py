@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +69,16 @@ class FaceDataset:
         try:
             with np.load(path, allow_pickle=False) as held:
                 crops, labels, vectors, paths = (held[name] for name in _ARRAYS)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as exc:
+        except (
+            OSError,
+            ValueError,
+            TypeError,
+            KeyError,
+            EOFError,
+            RuntimeError,
+            zipfile.BadZipFile,
+            zlib.error,
+        ) as exc:
             raise FacesearchError(f"{path} is not a face dataset: {exc}") from exc
         if crops.ndim != 4 or not len(crops) == len(labels) == len(vectors) == len(paths):
             raise FacesearchError(f"{path} is not a face dataset: its arrays do not fit each other")

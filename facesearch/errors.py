@@ -130,7 +130,8 @@ class NotFoundError(StoreError):
     kind = "not_found"
 
     def __init__(self, what: str, key: object, *, hint: str | None = None) -> None:
-        super().__init__(f"no {what} {key!r} in this gallery", hint=hint)
+        where = "" if what == "gallery" else " in this gallery"
+        super().__init__(f"no {what} {key!r}{where}", hint=hint)
         self.what = what
         self.key = key
 

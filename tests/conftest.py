@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from facesearch.models import export
 from facesearch.pipeline import FrontEnd, make_front_end
@@ -18,7 +19,21 @@ if TYPE_CHECKING:
     from facesearch.embedding.base import Embedder
     from facesearch.gallery.gallery import Gallery
 
-REAL = {"models", "samples", "val", "front_end", "sample_folder", "sample_gallery", "sample_copy"}
+# Other work on the machine must not fail a test.
+settings.register_profile("facesearch", deadline=None)
+settings.load_profile("facesearch")
+
+REAL = {
+    "models",
+    "detector",
+    "embedder",
+    "samples",
+    "val",
+    "front_end",
+    "sample_folder",
+    "sample_gallery",
+    "sample_copy",
+}
 """Fixtures that need the real models or the sample photos: every test that asks for one is slow."""
 
 

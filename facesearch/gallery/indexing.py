@@ -123,7 +123,7 @@ def _run(
     key = front_end.recipe.key
 
     def known(photo: LoadedPhoto) -> bool:
-        return not reprocess and store.find_photo(photo.pixel_hash, recipe_key=key) is not None
+        return not reprocess and _known_photo(store, photo, key) is not None
 
     results = analyse_many(front_end, [stamp.root / stamp.relative for stamp in todo], jobs=jobs, known=known)
     group: list[tuple[FileStamp, Analysis | PhotoError]] = []
@@ -170,7 +170,7 @@ def _write_photo(
 ) -> None:
     photo = result.photo
     new = NewPhoto(photo.byte_hash, photo.pixel_hash, photo.width, photo.height, photo.orientation, photo.taken_at)
-    known = None if reprocess else store.find_photo(photo.pixel_hash, recipe_key=front_end.recipe.key)
+    known = None if reprocess else _known_photo(store, photo, front_end.recipe.key)
     if known is not None:
         # A copy, a moved file, or one whose metadata changed: the faces are known, only the place is new.
         store.seen(stamp, known, photo.byte_hash)
@@ -184,6 +184,18 @@ def _write_photo(
         tally.added += 1
     else:
         tally.no_face += 1
+
+
+def _known_photo(store: Store, photo: LoadedPhoto, recipe_key: str) -> int | None:
+    """The photo with these stored pixels, or None where it must be analysed.
+
+    A photo that showed no face while it lay on its side gets another try once its EXIF orientation is mended.
+    """
+    found = store.find_photo(photo.pixel_hash, recipe_key=recipe_key)
+    if found is None:
+        return None
+    held = store.photo(found)
+    return None if held.status == "no_face" and held.orientation != photo.orientation else found
 
 
 def find_missing(store: Store, paths: list[Path]) -> tuple[list[KnownFile], int]:

@@ -72,7 +72,7 @@ class Svm:
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as held:
                 people, coef, intercept = held["people"], held["coef"], held["intercept"]
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile, AttributeError) as exc:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, AttributeError, TypeError, RuntimeError) as exc:
             raise ModelError("svm", f"not a trained SVM: {exc}", hint="train it again") from exc
         if coef.ndim != 2 or people.shape != intercept.shape or len(people) != len(coef):
             raise ModelError(

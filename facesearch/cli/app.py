@@ -1,0 +1,66 @@
+"""The program: its commands in the order in which ``--help`` lists them, and how it is started."""
+
+from typing import Annotated
+
+import typer
+
+from facesearch.cli.asking import search, who
+from facesearch.cli.bench import bench, bench_app
+from facesearch.cli.clustering import cluster, name
+from facesearch.cli.comparing import verify
+from facesearch.cli.demo import demo
+from facesearch.cli.guard import Commands
+from facesearch.cli.indexing import index
+from facesearch.cli.models import models, models_app
+from facesearch.cli.people import enrol, people, stats
+from facesearch.cli.teaching import lesson
+
+app = typer.Typer(
+    cls=Commands,
+    name="facesearch",
+    # Help is plain text, the same on a terminal and in a pipe, and needs nothing imported.
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+for _command in (index, enrol, who, verify, search, cluster, name, people, stats, demo):
+    app.command(help=lesson(_command))(_command)
+app.add_typer(models_app, name="models", help=lesson(models))
+app.add_typer(bench_app, name="bench", help=lesson(bench))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from facesearch import __version__
+
+        typer.echo(f"facesearch {__version__}")
+        raise typer.Exit
+
+
+def facesearch(
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")] = (
+        False
+    ),
+) -> None:
+    """Find people in your own photos, on your own machine.
+
+    Begin like this:
+      facesearch index ~/Pictures             find all faces
+      facesearch enrol "Ada" ada1.jpg         say who somebody is
+      facesearch who party.jpg                who is in a photo
+      facesearch cluster                      group the faces nobody has named
+
+    Distances are squared distances of two faces, 0 to 4; smaller is more alike. Photos never leave this machine.
+
+    Exit codes: 0 done or yes, 1 a clear no, 2 an error, 130 interrupted. Every command takes --json.
+    """
+    del version
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+app.callback(invoke_without_command=True, help=lesson(facesearch))(facesearch)

@@ -1,0 +1,164 @@
+"""Results as JSON documents (design.md, section 8): fields may be added, never renamed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from facesearch.gallery.people import Enrolment
+    from facesearch.models.registry import ModelInfo
+    from facesearch.types import (
+        Answer,
+        Candidate,
+        Clustering,
+        Face,
+        IndexReport,
+        Match,
+        Person,
+        Probe,
+        ProbePhoto,
+        Verdict,
+    )
+
+Document = dict[str, Any]
+
+
+def face_document(face: Face) -> Document:
+    """FACE of design.md: ``id`` is None for a face that is not in the gallery."""
+    return {
+        "id": None if face.id is None else str(face.id),
+        "box": face.box.as_list(),
+        "confidence": face.confidence,
+        "quality": face.quality,
+    }
+
+
+def index_document(report: IndexReport, missing: Sequence[str] = ()) -> Document:
+    """What ``index`` did; ``missing`` are the files that ``--prune`` found gone."""
+    return {
+        "added": report.added,
+        "skipped": report.skipped,
+        "no_face": report.no_face,
+        "faces": report.faces,
+        "failed": [{"path": failure.path, "error": failure.error} for failure in report.failed],
+        "seconds": report.seconds,
+        "photos_per_second": report.photos_per_second,
+        "people": report.people,
+        "missing": list(missing),
+        "pruned": report.pruned,
+        "interrupted": report.interrupted,
+    }
+
+
+def verdict_document(verdict: Verdict) -> Document:
+    """The answer of ``verify``."""
+    return {
+        "same": verdict.same,
+        "distance": verdict.distance,
+        "threshold": verdict.threshold,
+        "far": verdict.far,
+        "a": face_document(verdict.a),
+        "b": face_document(verdict.b),
+        "warnings": list(verdict.warnings),
+    }
+
+
+def who_document(photos: Sequence[ProbePhoto], threshold: float) -> Document:
+    """The answers of ``who``; ``fpir`` is None as long as no calibration says it."""
+    return {
+        "fpir": None,
+        "threshold": threshold,
+        "photos": [
+            {"path": photo.path, "error": photo.error, "faces": [_answer(answer) for answer in photo.answers]}
+            for photo in photos
+        ],
+    }
+
+
+def _answer(answer: Answer) -> Document:
+    return {
+        **face_document(answer.face),
+        "person": answer.person,
+        "person_id": answer.person_id,
+        "distance": answer.distance,
+        "method": answer.method,
+        "score": answer.score,
+        "runner_up": _candidate(answer.runner_up),
+        "nearest": _candidate(answer.nearest),
+    }
+
+
+def _candidate(candidate: Candidate | None) -> Document | None:
+    if candidate is None:
+        return None
+    return {"person": candidate.person, "person_id": candidate.person_id, "distance": candidate.distance}
+
+
+def search_document(probes: Sequence[Probe]) -> Document:
+    """The answers of ``search``."""
+    return {
+        "probes": [
+            {"face": face_document(probe.face), "hits": [_hit(match) for match in probe.matches]} for probe in probes
+        ]
+    }
+
+
+def _hit(match: Match) -> Document:
+    return {
+        "path": match.path,
+        "face": face_document(match.face),
+        "distance": match.distance,
+        "person": match.face.person,
+    }
+
+
+def clusters_document(clustering: Clustering) -> Document:
+    """All clusters; a face's ``distance`` is to the most central face of its cluster, which comes first."""
+    return {
+        "clusters": [
+            {
+                "id": group.id,
+                "faces": [
+                    {"path": match.path, "face": face_document(match.face), "distance": match.distance}
+                    for match in group.matches
+                ],
+                "nearest": _candidate(group.nearest),
+            }
+            for group in clustering.clusters
+        ],
+        "unclustered": clustering.unclustered,
+    }
+
+
+def person_document(person: Person) -> Document:
+    """One person."""
+    return {"id": person.id, "name": person.name, "faces": person.faces, "photos": person.photos}
+
+
+def enrolment_document(enrolment: Enrolment) -> Document:
+    """What ``enrol`` and ``name`` did: the person as it is now, and the faces that were given to it."""
+    return {
+        "person": person_document(enrolment.person),
+        "faces": [str(face_id) for face_id in enrolment.face_ids],
+        "warnings": list(enrolment.warnings),
+    }
+
+
+def model_document(model: ModelInfo, paths: Sequence[str]) -> Document:
+    """One model; ``path`` is the first of its files, None where it is not on this machine yet."""
+    return {
+        "name": model.name,
+        "kind": model.kind,
+        "title": model.title,
+        "dim": model.dim,
+        "licence": model.licence,
+        "path": paths[0] if paths else None,
+        "paths": list(paths),
+        "source": model.source,
+        "training_data": model.training_data,
+        "limits": model.limits,
+        "threshold": model.threshold,
+        "sha256": {asset.name: asset.sha256 for asset in model.assets},
+    }

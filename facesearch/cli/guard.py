@@ -1,0 +1,100 @@
+"""The one place where errors become messages and exit codes; no traceback reaches a user unless they ask for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import typer
+from typer.core import TyperGroup
+
+from facesearch.cli.output import PipeClosedError, complain, emit, finish, hint
+from facesearch.errors import FacesearchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+DEBUG_VARIABLE = "FACESEARCH_DEBUG"
+
+ERROR, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
+"""Exit codes beside 0 and 1; the last two are what a shell reports of programs that a signal ended."""
+
+
+class Commands(TyperGroup):
+    """The group of all commands, which never raises."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: object,
+    ) -> object:
+        """Run a command; leaves the process with its exit code, or returns it without ``standalone_mode``."""
+        words = list(sys.argv[1:] if args is None else args)
+        run = super().main
+
+        def call() -> object:
+            return run(words, prog_name, complete_var, False, windows_expand_args, **extra)  # noqa: FBT003
+
+        code = guarded(call, as_json="--json" in words)
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+
+def guarded(call: Callable[[], object], *, as_json: bool) -> int:
+    """Call a command and return the exit code; whatever it raises has been told by then."""
+    try:
+        result = call()
+        finish()
+    except FacesearchError as error:
+        return _failed(error.kind, error.message, error.hint, as_json=as_json)
+    except typer.TyperException as error:
+        return _failed("usage", _sentence(error), _usage_hint(error), as_json=as_json)
+    except (PipeClosedError, BrokenPipeError):
+        return PIPE_CLOSED
+    except (KeyboardInterrupt, typer.Abort):
+        complain("interrupted")
+        return INTERRUPTED
+    except SystemExit:  # typer's answer to a closed pipe, where it prints itself: --help
+        return PIPE_CLOSED
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a user gets a sentence, whatever it was
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        advice = f"this is a fault of facesearch: please report it with what {DEBUG_VARIABLE}=1 shows"
+        return _failed("internal", f"internal error: {what}", advice, as_json=as_json)
+    return result if isinstance(result, int) else 0
+
+
+def _failed(kind: str, message: str, advice: str | None, *, as_json: bool) -> int:
+    if os.environ.get(DEBUG_VARIABLE, "0") not in {"", "0"}:
+        import traceback
+
+        traceback.print_exc()
+    with suppress(FacesearchError, PipeClosedError):  # nobody can be told that nothing can be told
+        if as_json:
+            emit({"error": {"kind": kind, "message": message, "hint": advice}})
+            finish()
+        else:
+            complain(message if kind == "internal" else f"error: {message}")
+            if advice:
+                hint(advice)
+    return ERROR
+
+
+def _sentence(error: typer.TyperException) -> str:
+    message = error.format_message().strip().removesuffix(".").replace("Value error, ", "")
+    return message[:1].lower() + message[1:]
+
+
+def _usage_hint(error: typer.TyperException) -> str | None:
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return None
+    if context.parent is None and hasattr(error, "option_name"):
+        return "options follow the command: facesearch COMMAND --help lists them"
+    return f"see: {context.command_path} --help"

@@ -1,0 +1,140 @@
+"""``enrol``, ``people`` and ``stats``: who is known, and how much there is."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facesearch.cli.documents import enrolment_document, person_document
+from facesearch.cli.options import (
+    EngineOption,
+    GalleryOption,
+    JsonOption,
+    MegapixelsOption,
+    StrictFaceOption,
+    WeightsOption,
+)
+from facesearch.cli.output import columns, emit, hint, plural, say, table, tell, warn
+from facesearch.cli.session import open_gallery
+
+if TYPE_CHECKING:
+    from facesearch.gallery.people import Enrolment
+
+NAME_HELP = "The person's name; or the id, where several have the name."
+
+
+def enrol(
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False, help=NAME_HELP)],
+    photos: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PHOTO]", show_default=False, help="Photos of this person.")
+    ] = None,
+    *,
+    face: Annotated[
+        int | None,
+        typer.Option(
+            "--face",
+            metavar="ID",
+            show_default=False,
+            help="The face that is meant, instead of photos; `facesearch who` shows the ids of an indexed photo.",
+        ),
+    ] = None,
+    strict: StrictFaceOption = False,
+    max_megapixels: MegapixelsOption = None,
+    gallery: GalleryOption = None,
+    engine: EngineOption = "onnx",
+    weights: WeightsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say who somebody is: give one face of each photo to a person.
+
+    Photos that are new are indexed first. Where a photo has several faces, the most prominent one is taken, and said
+    so; to name another one, index the photo, see the ids with `facesearch who PHOTO`, and use --face.
+
+    Examples:
+      facesearch enrol "Ada Lovelace" ada1.jpg ada2.jpg
+      facesearch enrol "Charles" --face 17
+    """
+    with open_gallery(
+        gallery, create=bool(photos), weights=weights, engine=engine, max_megapixels=max_megapixels
+    ) as opened:
+        done = opened.enrol(name, *(photos or []), face=face, strict=strict)
+    show_enrolment(done, as_json=as_json)
+
+
+def people(
+    *,
+    draw: Annotated[
+        Path | None,
+        typer.Option("--draw", metavar="DIR", show_default=False, help="Write a picture of each person's faces there."),
+    ] = None,
+    gallery: GalleryOption = None,
+    engine: EngineOption = "onnx",
+    weights: WeightsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List everybody who has a name.
+
+    Examples:
+      facesearch people
+      facesearch people --draw sheets/       one picture a person, to look through for wrong faces
+    """
+    with open_gallery(gallery, weights=weights, engine=engine) as opened:
+        everybody = opened.people()
+        drawn = opened.draw_people(draw) if draw is not None else []
+    if as_json:
+        emit({"people": [person_document(person) for person in everybody], "pictures": [str(path) for path in drawn]})
+        return
+    if everybody:
+        rows = [((person.name, "bold"), f"{person.faces:,}", f"{person.photos:,}", person.id) for person in everybody]
+        table(["name", "faces", "photos", "id"], rows, right={1, 2})
+    else:
+        say("nobody has a name yet")
+        hint('facesearch enrol NAME PHOTO, or facesearch cluster and facesearch name 1 "…"')
+    if draw is not None and drawn:
+        tell(f"{plural(len(drawn), 'picture')} in {draw}")
+
+
+def stats(
+    *,
+    gallery: GalleryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how much the gallery holds.
+
+    Example:
+      facesearch stats --gallery ~/family.gallery
+    """
+    with open_gallery(gallery) as opened:
+        held = opened.stats()
+    if as_json:
+        from dataclasses import asdict
+
+        emit(asdict(held))
+        return
+    counts = [
+        ("photos with faces", held.photos),
+        ("photos without", held.no_face),
+        ("files", held.files),
+        ("files that failed", held.failed),
+        ("faces", held.faces),
+        ("faces with a name", held.enrolled),
+        ("people", held.people),
+        ("embeddings", held.embeddings),
+    ]
+    say("gallery", "  ", held.folder)
+    columns([(what, f"{count:,}") for what, count in counts], right={1})
+
+
+def show_enrolment(done: "Enrolment", *, as_json: bool) -> None:
+    """Say who got how many faces."""
+    if as_json:
+        emit(enrolment_document(done))
+        return
+    for warning in done.warnings:
+        warn(warning)
+    person = done.person
+    say(
+        (person.name, "bold"),
+        f": {plural(len(done.face_ids), 'face')} given, "
+        f"{plural(person.faces, 'face')} in {plural(person.photos, 'photo')} now",
+    )

@@ -1,0 +1,60 @@
+"""What commands need before their one call: a gallery, and the weights that the user named."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from facesearch.cli.output import tell
+from facesearch.config import WEIGHTS_VARIABLE
+from facesearch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from facesearch.cli.options import Engine
+    from facesearch.gallery.gallery import Gallery
+
+
+def use_weights(path: Path | None) -> None:
+    """Let the models be made from a file of the user's, should they have to be made.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    if path is None:
+        return
+    path = path.expanduser()
+    if not path.is_file():
+        raise ConfigError(f"--weights {path}: no such file", hint="give the path of a facenet_keras.h5")
+    os.environ[WEIGHTS_VARIABLE] = str(path)
+
+
+def open_gallery(
+    folder: Path | None,
+    *,
+    create: bool = False,
+    weights: Path | None = None,
+    engine: Engine = "onnx",
+    max_megapixels: float | None = None,
+) -> Gallery:
+    """The gallery that a command works on; progress with the models goes to stderr.
+
+    Args:
+        folder: as given with ``--gallery``; None for the default one.
+        create: make it where there is none.
+        weights: as given with ``--weights``.
+        engine: as given with ``--engine``.
+        max_megapixels: as given with ``--max-megapixels``.
+
+    Raises:
+        NotFoundError: there is no gallery, and none was to be made.
+        StoreError: it cannot be opened.
+        ConfigError: there are no such weights.
+    """
+    use_weights(weights)
+    from facesearch.gallery.gallery import Gallery
+    from facesearch.images.load import MAX_MEGAPIXELS
+
+    limit = MAX_MEGAPIXELS if max_megapixels is None else max_megapixels
+    return Gallery.open(folder, create=create, tell=tell, engine=engine, max_megapixels=limit)

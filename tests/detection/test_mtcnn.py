@@ -1,0 +1,111 @@
+"""The cascade as a detector: its contract, and pictures that nobody would call a photo."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from facesearch.detection.mtcnn import MtcnnDetector, MtcnnSettings, fit, to_detections
+from facesearch.images.load import load
+from facesearch.testing import check_detector
+from facesearch.types import Box
+
+
+@pytest.fixture(scope="module")
+def photo(samples):
+    """A photo with one large face, (H, W, 3)."""
+    return load(min((samples / "val" / "ben_afflek").iterdir())).pixels
+
+
+def test_it_keeps_the_contract(detector, photo):
+    """The cascade is a detector as ``facesearch.testing`` defines one."""
+    (face,) = detector.detect(photo)
+    check_detector(detector, photo, [face.box], min_iou=0.99)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (11, 11), (12, 12), (13, 400), (1, 3000), (5000, 3), (12, 20000), (40, 40), (2000, 2000)]
+)
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_plain_pictures_hold_no_face(detector, shape, level):
+    """Black, grey and white pictures of any shape, tiny, huge or thin, give no face and no error."""
+    assert detector.detect(np.full((*shape, 3), level, np.uint8)) == []
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, 120), st.integers(1, 120), st.integers(0, 2**31))
+def test_noise_of_any_size_gives_boxes_inside_or_nothing(detector, height, width, seed):
+    """Random noise never fails; whatever is found lies inside, best first."""
+    image = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    found = detector.detect(image)
+    assert [face.confidence for face in found] == sorted((face.confidence for face in found), reverse=True)
+    for face in found:
+        assert 0 <= face.box.left < face.box.right <= width
+        assert 0 <= face.box.top < face.box.bottom <= height
+
+
+def test_a_face_is_found_at_the_same_place_in_any_size(detector, photo):
+    """Enlarging the photo enlarges the box: sizes are relative to the photo, and positions come back in its pixels."""
+    (small,) = detector.detect(photo)
+    height, width = photo.shape[:2]
+    for factor in (2, 5):
+        large = np.asarray(Image.fromarray(photo).resize((width * factor, height * factor), Image.Resampling.BICUBIC))
+        best = max(detector.detect(large), key=lambda face: face.box.area)
+        assert best.box.scaled(1 / factor).iou(small.box) > 0.85
+
+
+@pytest.mark.parametrize("place", [(0, 0), (600, 300), (300, 0)])
+def test_a_face_moves_with_its_place_in_the_picture(detector, photo, place):
+    """The same face pasted elsewhere is found there."""
+    (face,) = detector.detect(photo)
+    canvas = np.full((photo.shape[0] + 300, photo.shape[1] + 600, 3), 90, np.uint8)
+    left, top = place
+    canvas[top : top + photo.shape[0], left : left + photo.shape[1]] = photo
+    moved = Box(face.box.left + left, face.box.top + top, face.box.right + left, face.box.bottom + top)
+    assert max(other.box.iou(moved) for other in detector.detect(canvas)) > 0.8
+
+
+def test_landmarks_lie_where_a_face_has_them(detector, photo):
+    """Left and right are the viewer's: an upright left eye has the smaller x, the mouth is below the nose."""
+    (face,) = detector.detect(photo)
+    points = face.landmarks
+    assert points.left_eye[0] < points.right_eye[0]
+    assert points.mouth_left[0] < points.mouth_right[0]
+    assert points.left_eye[1] < points.nose[1] < points.mouth_left[1]
+
+
+def test_settings_go_into_the_recipe(detector):
+    """Everything that changes what is found is in ``settings``, as plain values."""
+    assert detector.settings["threshold_r"] == 0.6
+    assert set(detector.settings) == {
+        *("max_side", "min_face", "min_pixels", "factor", "threshold_p", "threshold_r", "threshold_o"),
+        *("nms_level", "nms_stage"),
+    }
+
+
+def test_stricter_settings_find_less(detector, photo):
+    """A threshold that nothing reaches finds nothing."""
+    networks = {"pnet": detector._pnet, "rnet": detector._rnet, "onet": detector._onet}
+    for name in ("threshold_p", "threshold_r", "threshold_o"):
+        assert MtcnnDetector(networks, MtcnnSettings(**{name: 1.0})).detect(photo) == []
+
+
+@given(st.integers(1, 4000), st.integers(1, 4000))
+@settings(max_examples=25)
+def test_large_pictures_are_shrunk_to_the_longer_side(height, width):
+    """The longer side becomes 1280 where it was more; the factor says by how much, and no side becomes 0."""
+    image = np.zeros((height, width, 3), np.uint8)
+    small, scale = fit(image, 1280)
+    assert max(small.shape[:2]) == min(max(height, width), 1280)
+    assert min(small.shape[:2]) >= 1
+    assert scale == min(1.0, 1280 / max(height, width))
+
+
+def test_boxes_are_cut_off_at_the_edge():
+    """Boxes end at the picture's edge; one that lies outside wholly is dropped; a confidence is 0 to 1."""
+    boxes = np.array([[-5, -5, 10, 10], [200, 10, 220, 30]], np.float32)
+    points = np.zeros((2, 5, 2), np.float32)
+    (only,) = to_detections(boxes, np.array([1.0000001, 0.9], np.float32), points, (50, 100, 3))
+    assert only.box == Box(0, 0, 10, 10)
+    assert only.confidence == 1.0

@@ -1,0 +1,74 @@
+"""Galleries of painted faces, and front ends that count."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from facesearch.pipeline import FrontEnd
+from facesearch.testing import FakeDetector, FakeEmbedder
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Counting:
+    """A detector and an embedder in one, that count what they are asked."""
+
+    def __init__(self, detector, embedder):
+        self._detector, self._embedder = detector, embedder
+        self.name, self.settings = embedder.name, embedder.settings
+        self.dim, self.input_size = embedder.dim, embedder.input_size
+        self.seen: Counter[str] = Counter()
+
+    def detect(self, image: NDArray[np.uint8]):
+        """Detect, and count a picture."""
+        self.seen["pictures"] += 1
+        return self._detector.detect(image)
+
+    def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embed, and count the crops."""
+        self.seen["crops"] += len(crops)
+        return self._embedder.embed(crops)
+
+
+@pytest.fixture
+def counting_fake():
+    """Counts what ``fake`` is asked."""
+    return Counting(FakeDetector(), FakeEmbedder())
+
+
+@pytest.fixture
+def fake(counting_fake):
+    """A front end of fakes: a face is a coloured square, a person a colour."""
+    return FrontEnd(counting_fake, counting_fake)
+
+
+@pytest.fixture
+def gallery(tmp_path, fake, open_gallery):
+    """An empty gallery with the fakes."""
+    return open_gallery(tmp_path / "gallery", fake)
+
+
+@pytest.fixture
+def counting(detector, embedder):
+    """Counts what the real models are asked. Has the recipe of the real ones."""
+    counter = Counting(detector, embedder)
+    counter.name, counter.settings = detector.name, detector.settings
+    return counter
+
+
+@pytest.fixture
+def counting_front_end(counting, embedder, front_end):
+    """The real models, counted by ``counting``; the recipe is the usual one."""
+
+    class Embeds:
+        name, dim, input_size, settings = embedder.name, embedder.dim, embedder.input_size, embedder.settings
+        embed = counting.embed
+
+    made = FrontEnd(counting, Embeds())
+    assert made.recipe.key == front_end.recipe.key
+    return made
