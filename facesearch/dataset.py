@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from facesearch.pipeline import Analysis, analyse_many, make_front_end
 from facesearch.types import Failure
 
 if TYPE_CHECKING:
+    import os
+
     from numpy.typing import NDArray
 
     from facesearch.pipeline import FrontEnd

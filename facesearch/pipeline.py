@@ -71,7 +71,7 @@ class FrontEnd:
         self._detector = detector
         self._embedder = embedder
         self._crop = crop_settings
-        self._max_megapixels = max_megapixels
+        self.max_megapixels = max_megapixels
         settings = {
             "revision": REVISION,
             "detector": detector.name,
@@ -92,7 +92,7 @@ class FrontEnd:
             PhotoError: the photo cannot be used.
             ModelError: the models cannot be used.
         """
-        photo = load(path, max_megapixels=self._max_megapixels)
+        photo = load(path, max_megapixels=self.max_megapixels)
         if known(photo):
             return self._result(photo, [], skipped=True)
         return self._result(photo, self._detector.detect(photo.pixels))

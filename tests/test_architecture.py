@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "facesearch"
 MODULES = {str(path.relative_to(PACKAGE)): path for path in sorted(PACKAGE.rglob("*.py"))}
 LONGEST = 400
+NOTES = ("TODO", "FIXME", "XXX")
 
 MAY_IMPORT = {
     "tensorflow": ("models/export.py", "models/facenet_keras.py", "detection/reference.py", "embedding/reference.py"),
@@ -178,7 +179,6 @@ def test_no_note_to_self_is_left_in_the_code():
     notes = []
     for name, path in MODULES.items():
         with tokenize.open(path) as file:
-            for token in tokenize.generate_tokens(file.readline):
-                if token.type == tokenize.COMMENT and any(word in token.string for word in ("TODO", "FIXME", "XXX")):
-                    notes.append(f"{name}:{token.start[0]}")
+            comments = [token for token in tokenize.generate_tokens(file.readline) if token.type == tokenize.COMMENT]
+        notes += [f"{name}: {one.string}" for one in comments if any(word in one.string for word in NOTES)]
     assert notes == []

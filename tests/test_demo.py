@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def output(models: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for both runs."""
     return tmp_path_factory.mktemp("demo")
 
 

@@ -31,6 +31,7 @@ print(*known_revisions(migrations_folder()))
 
 
 def run(command: list[str], **options: object) -> str:
+    """What a command prints; it must succeed."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -44,6 +45,7 @@ def test_the_suite_runs_the_installed_wheel() -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
     run([*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(CHECKOUT)])
     return next(folder.glob("*.whl"))
@@ -96,7 +98,7 @@ def test_an_editable_install_sees_a_new_migration(tmp_path: Path) -> None:
 
 
 def test_the_metadata_says_what_a_stranger_must_know() -> None:
-    """Name, version, licence and the command are in the installed metadata, or in pyproject where it is not installed."""
+    """Name, version, licence and command agree between the package, pyproject and what is installed."""
     text = (CHECKOUT / "pyproject.toml").read_text()
     assert f'version = "{facesearch.__version__}"' in text
     assert 'facesearch = "facesearch.cli:main"' in text

@@ -11,12 +11,12 @@ from facesearch.cli.teaching import lesson
 if TYPE_CHECKING:
     from facesearch.bench import Comparison
 
-bench_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+bench_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
 RunsOption = Annotated[int, typer.Option("--runs", min=1, help="Counted runs of each side.")]
 
 
-def bench() -> None:
+def bench(context: typer.Context) -> None:
     """Measure against the reference engine: the mtcnn package and Keras themselves.
 
     Both sides run in turn on the sample photos, and the medians are compared.
@@ -25,6 +25,8 @@ def bench() -> None:
       facesearch bench index
       facesearch bench verify --runs 5
     """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def index(*, runs: RunsOption = 3, as_json: JsonOption = False) -> None:
@@ -66,5 +68,6 @@ def _show(result: "Comparison", *, as_json: bool) -> None:
     say(f"facesearch {result.ours:.2f} {result.unit}, reference {result.reference:.2f}, ratio {result.ratio:.1f}")
 
 
+bench_app.callback()(bench)
 bench_app.command(help=lesson(index))(index)
 bench_app.command(help=lesson(verify))(verify)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
@@ -22,8 +22,19 @@ ERROR, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
 """Exit codes beside 0 and 1; the last two are what a shell reports of programs that a signal ended."""
 
 
+class InterruptedRunError(Exception):
+    """Ctrl-C, in a form that typer lets through."""
+
+
 class Commands(TyperGroup):
     """The group of all commands, which never raises."""
+
+    def invoke(self, ctx: Any) -> object:  # noqa: ANN401 - typer's own annotation is private
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as exc:
+            raise InterruptedRunError from exc
 
     def main(
         self,
@@ -58,8 +69,8 @@ def guarded(call: Callable[[], object], *, as_json: bool) -> int:
         return _failed("usage", _sentence(error), _usage_hint(error), as_json=as_json)
     except (PipeClosedError, BrokenPipeError):
         return PIPE_CLOSED
-    except (KeyboardInterrupt, typer.Abort):
-        complain("interrupted")
+    except (InterruptedRunError, KeyboardInterrupt, typer.Abort):
+        _failed("interrupted", "interrupted", None, as_json=as_json)
         return INTERRUPTED
     except SystemExit:  # typer's answer to a closed pipe, where it prints itself: --help
         return PIPE_CLOSED
@@ -71,7 +82,7 @@ def guarded(call: Callable[[], object], *, as_json: bool) -> int:
 
 
 def _failed(kind: str, message: str, advice: str | None, *, as_json: bool) -> int:
-    if os.environ.get(DEBUG_VARIABLE, "0") not in {"", "0"}:
+    if kind != "interrupted" and os.environ.get(DEBUG_VARIABLE, "0") not in {"", "0"}:
         import traceback
 
         traceback.print_exc()
@@ -80,7 +91,7 @@ def _failed(kind: str, message: str, advice: str | None, *, as_json: bool) -> in
             emit({"error": {"kind": kind, "message": message, "hint": advice}})
             finish()
         else:
-            complain(message if kind == "internal" else f"error: {message}")
+            complain(message if kind in {"internal", "interrupted"} else f"error: {message}")
             if advice:
                 hint(advice)
     return ERROR

@@ -83,9 +83,12 @@ def who(
     """Name the faces of a probe, left to right; see ``Gallery.who``."""
     if method not in METHODS:
         raise ConfigError(f"no method {method!r}", hint=f"methods: {', '.join(METHODS)}")
-    enrolled = _without(store.enrolled(front_end.recipe), without)
-    names = {person.id: person.name for person in store.people()}
-    usable = _usable(store, seen, enrolled)
+    # All of one state: an SVM must not be kept under the mark of enrolments that came after those it was trained on.
+    with store.reading():
+        enrolled = _without(store.enrolled(front_end.recipe), without)
+        mark = store.state().enrolments
+        names = {person.id: person.name for person in store.people()}
+        usable = _usable(store, seen, enrolled)
     photos = [0] * len(seen.faces)
     probes = seen.analysis.vectors
     if method == "knn":
@@ -96,7 +99,7 @@ def who(
             probes, enrolled.vectors, enrolled.person_ids, photos, threshold=threshold, k=votes, usable=usable
         )
     else:
-        machine = trained_svm(store, front_end, enrolled, without_photo=seen.photo_id, whole=not without)
+        machine = trained_svm(store, front_end, enrolled, without_photo=seen.photo_id, mark=None if without else mark)
         decisions = svm.identify(
             machine, probes, enrolled.vectors, enrolled.person_ids, photos, threshold=threshold, usable=usable
         )
@@ -148,20 +151,20 @@ def _without(enrolled: Enrolled, people: Collection[str]) -> Enrolled:
 
 
 def trained_svm(
-    store: Store, front_end: FrontEnd, enrolled: Enrolled, *, without_photo: int | None, whole: bool = True
+    store: Store, front_end: FrontEnd, enrolled: Enrolled, *, without_photo: int | None, mark: str | None
 ) -> svm.Svm:
     """The SVM of the enrolled faces: from its file, trained anew only where enrolments changed.
 
-    A probe that is itself enrolled is left out of a training of its own: it must not be its own evidence. Where
-    ``enrolled`` are not all there are (``whole`` is false), the file is left alone.
+    A probe that is itself enrolled is left out of a training of its own: it must not be its own evidence. ``mark`` names
+    the state of the enrolments; where ``enrolled`` are not all there are it is None, and the file is left alone.
     """
     inside = enrolled.photo_ids == without_photo if without_photo is not None else np.zeros(0, dtype=bool)
     if inside.any():
         people = [person for person, own in zip(enrolled.person_ids, inside, strict=True) if not own]
         return svm.train(enrolled.vectors[~inside], people)
-    if not whole:
+    if mark is None:
         return svm.train(enrolled.vectors, enrolled.person_ids)
-    path = store.folder / f"svm-{front_end.recipe.key}-{store.state().enrolments[:16]}.npz"
+    path = store.folder / f"svm-{front_end.recipe.key}-{mark[:16]}.npz"
     with suppress(OSError, ModelError):
         return svm.Svm.from_bytes(path.read_bytes())
     machine = svm.train(enrolled.vectors, enrolled.person_ids)

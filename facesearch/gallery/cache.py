@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from facesearch.errors import IndexFileError
+from facesearch.errors import IndexFileError, StoreError
 from facesearch.index.base import Stamp
 from facesearch.index.file import load, remove_leftovers, save
 from facesearch.index.registry import create_index
@@ -59,24 +59,29 @@ class IndexCache:
             raise IndexFileError(self.path, "no index could be made")
         return self._index
 
-    def save(self, *, force: bool = True) -> None:
+    def save(self, *, force: bool = True, timeout: float | None = None) -> None:
         """Write the file if it is behind; without ``force`` only once in ``SAVE_EVERY`` seconds.
+
+        Waits ``timeout`` seconds for another process that writes; None for the gallery's own limit.
 
         Raises:
             IndexFileError: it cannot be written; the database is not affected.
+            GalleryBusyError: another process was writing for too long.
         """
         if not force and time.monotonic() - self._saved_at < SAVE_EVERY:
             return
         index = self.fresh()
         if self._stamp is not None and self._stamp != self._saved:
-            save(index, self.path, self._stamp, before_rename=self._before_rename)
+            # Under the writer's lock, so that nobody's ``tidy`` takes the file for a leftover before it has its name.
+            with self._store.lock(timeout):
+                save(index, self.path, self._stamp, before_rename=self._before_rename)
             self._saved = self._stamp
         self._saved_at = time.monotonic()
 
     def save_if_possible(self) -> None:
-        """Save, where that can be done; whoever only reads must not fail for want of a cache."""
-        with suppress(IndexFileError):
-            self.save()
+        """Save, where that can be done at once; whoever only reads must neither fail nor wait for want of a cache."""
+        with suppress(IndexFileError, StoreError):
+            self.save(timeout=0)
 
     def tidy(self) -> None:
         """Delete what killed runs left behind."""

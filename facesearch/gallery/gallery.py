@@ -337,7 +337,7 @@ class Gallery:
 
     def draw(self, photo: ProbePhoto, target: Photo) -> None:
         """Write a probe with boxes and names as PNG."""
-        pictures.draw_answers(photo, Path(target))
+        pictures.draw_answers(photo, Path(target), max_megapixels=self.front_end.max_megapixels)
 
     def draw_clusters(self, clustering: Clustering, folder: Photo) -> list[Path]:
         """Write a contact sheet a cluster into ``folder``; returns the files."""

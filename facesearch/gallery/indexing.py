@@ -204,8 +204,7 @@ def find_missing(store: Store, paths: list[Path]) -> tuple[list[KnownFile], int]
     Raises:
         ConfigError: a path is not a folder, or holds nothing at all (an unmounted drive looks like that).
     """
-    missing: list[KnownFile] = []
-    total = 0
+    known: dict[int, KnownFile] = {}
     for folder in paths:
         if not folder.is_dir():
             raise ConfigError(f"{folder} is not a folder; only folders can be pruned")
@@ -214,11 +213,10 @@ def find_missing(store: Store, paths: list[Path]) -> tuple[list[KnownFile], int]
                 f"{folder} is empty: an unmounted drive looks like this, so nothing is forgotten",
                 hint="mount the drive and try again",
             )
-        for file in store.files(folder):
-            total += 1
-            if not file.path.exists():
-                missing.append(file)
-    return missing, total
+        # By id: one of the folders may lie in another.
+        known |= {file.id: file for file in store.files(folder)}
+    missing = [file for file in known.values() if not file.path.exists()]
+    return missing, len(known)
 
 
 def prune(store: Store, missing: list[KnownFile], total: int, *, yes: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -87,12 +88,20 @@ def enrol_folders(store: Store, front_end: FrontEnd, folders: list[Path]) -> int
     people = set()
     with store.writing():
         for folder in sorted(by_folder):
-            face_ids = _faces_for_folder(store, front_end, folder.name, sorted(by_folder[folder]))
+            name = _folder_name(folder)
+            face_ids = _faces_for_folder(store, front_end, name, sorted(by_folder[folder]))
             if face_ids:
-                person = person_called(store, folder.name)
+                person = person_called(store, name)
                 store.enrol(face_ids, person.id, "folder")
                 people.add(person.id)
     return len(people)
+
+
+def _folder_name(folder: Path) -> str:
+    """A folder's name as a person's: what is not printable Unicode becomes a replacement character."""
+    readable = os.fsencode(folder.name).decode("utf-8", "replace")
+    kept = "".join(letter if letter.isprintable() else "\ufffd" for letter in readable)
+    return kept if kept.strip() else "\ufffd"
 
 
 def _faces_for_folder(store: Store, front_end: FrontEnd, name: str, photo_ids: list[int]) -> list[int]:

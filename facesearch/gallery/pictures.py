@@ -29,14 +29,14 @@ _LOOSE = CropSettings(scale=1.5)
 _GREY = np.full((160, 160, 3), 206, np.uint8)
 
 
-def draw_answers(photo: ProbePhoto, target: Path) -> None:
+def draw_answers(photo: ProbePhoto, target: Path, *, max_megapixels: float) -> None:
     """Write a photo with a box and a name around every face, as PNG.
 
     Raises:
         PhotoError: the photo cannot be read any more.
         FacesearchError: the picture cannot be written.
     """
-    loaded = load(photo.path)
+    loaded = load(photo.path, max_megapixels=max_megapixels)
     faces = [
         (answer.face.box.scaled(loaded.scale), label(answer), answer.person is not None) for answer in photo.answers
     ]
@@ -44,10 +44,10 @@ def draw_answers(photo: ProbePhoto, target: Path) -> None:
 
 
 def label(answer: Answer) -> str:
-    """Name and distance, as they stand beside a face."""
-    if answer.distance is None:
+    """Name and distance, as they stand beside a face; a stranger's distance would read like a certainty."""
+    if answer.person is None or answer.distance is None:
         return answer.person or "unknown"
-    return f"{answer.person or 'unknown'}  {answer.distance:.2f}"
+    return f"{answer.person}  {answer.distance:.2f}"
 
 
 def draw_sheet(store: Store, title: str, matches: Sequence[Match], target: Path, captions: Sequence[str]) -> None:

@@ -31,11 +31,14 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKD", name).casefold())
 
 
+def _is_unicode(name: str) -> bool:
+    """False for lone surrogates, which stand for undecodable bytes of file names and command lines."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
 def _clean(name: str) -> str:
-    try:
-        name.encode()
-    except UnicodeEncodeError as exc:
-        raise ConfigError(f"{name!a} is not valid Unicode, so it cannot be a person's name") from exc
+    if not _is_unicode(name):
+        raise ConfigError(f"{name!a} is not valid Unicode, so it cannot be a person's name")
     cleaned = " ".join(unicodedata.normalize("NFC", name).split())
     if not cleaned or not cleaned.isprintable():
         raise ConfigError(f"{name!r} cannot be a person's name", hint="give a name of printable characters")
@@ -87,6 +90,8 @@ class PeopleStore(JournalStore):
 
     def find_people(self, name: str) -> list[Person]:
         """Everybody of this name, whatever its case; empty where there is nobody."""
+        if not _is_unicode(name):
+            return []
         return self._people(PersonRow.folded == fold(" ".join(name.split())))
 
     def people(self) -> list[Person]:

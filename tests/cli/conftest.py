@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from dataclasses import dataclass
@@ -96,25 +97,25 @@ def album(photo, run, tmp_path) -> Path:
     return tmp_path / "album"
 
 
-class Terminal:
+class Terminal(io.StringIO):
     """A stream that says it is a terminal and keeps what is written to it."""
-
-    def __init__(self, stream):
-        self._stream = stream
 
     def isatty(self) -> bool:
         """Yes."""
         return True
 
-    def __getattr__(self, name):
-        return getattr(self._stream, name)
-
 
 @pytest.fixture
-def terminal(monkeypatch, capsys):
-    """Makes stdout and stderr terminals; call it for what was written to stdout since the last call."""
+def terminal(monkeypatch) -> Callable[[], tuple[Terminal, Terminal]]:
+    """Call it to make stdout and stderr terminals, and to get these."""
     monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setattr(sys, "stdout", Terminal(sys.stdout))
-    monkeypatch.setattr(sys, "stderr", Terminal(sys.stderr))
-    return lambda: capsys.readouterr().out
+
+    def begin() -> tuple[Terminal, Terminal]:
+        streams = Terminal(), Terminal()
+        monkeypatch.setattr(sys, "stdout", streams[0])
+        monkeypatch.setattr(sys, "stderr", streams[1])
+        return streams
+
+    return begin

@@ -94,7 +94,10 @@ def test_an_interruption_is_130(run, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("facesearch.pipeline.make_front_end", interrupted)
-    assert run("verify", "a", "b").code == 130
+    shown = run("verify", "a", "b")
+    assert (shown.code, shown.out, shown.err) == (130, "", "interrupted\n")
+    shown = run("verify", "a", "b", "--json")
+    assert (shown.code, shown.document["error"]["kind"]) == (130, "interrupted")
 
 
 def test_weights_that_are_not_there(run):

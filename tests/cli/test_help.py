@@ -8,8 +8,10 @@ import typer.main
 from facesearch.cli.app import app
 
 GROUP = typer.main.get_command(app)
-COMMANDS = [(name,) for name in GROUP.commands] + [("models", "pull")]
-NO_JSON: set[str] = set()
+GROUPS = {name: command.commands for name, command in GROUP.commands.items() if hasattr(command, "commands")}
+COMMANDS = [(name,) for name in GROUP.commands] + [(group, name) for group in GROUPS for name in GROUPS[group]]
+ONLY_GROUPS = [("bench",)]
+"""Commands that do nothing of their own."""
 
 
 def options(*path: str) -> set[str]:
@@ -42,7 +44,7 @@ def test_every_option_is_explained(path):
     assert [param.name for param in command.params if not getattr(param, "help", "")] == []
 
 
-@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("path", [path for path in COMMANDS if path not in ONLY_GROUPS], ids=" ".join)
 def test_every_command_speaks_json(path):
     """``--json`` is an option of every command."""
     assert "--json" in options(*path)
@@ -63,6 +65,12 @@ def test_alone_it_shows_its_help(run):
     shown = run()
     assert (shown.code, shown.out) == (0, run("--help").out)
     assert all(f"  {name} " in shown.out for (name, *rest) in COMMANDS if not rest)
+
+
+def test_a_group_alone_shows_its_help(run):
+    """A group that does nothing of its own shows what there is in it."""
+    shown = run("bench")
+    assert (shown.code, shown.out, shown.err) == (0, run("bench", "--help").out, "")
 
 
 def test_short_help(run):

@@ -55,8 +55,9 @@ def test_a_pipe_gets_no_colour(capsys):
 
 def test_a_terminal_gets_colour_and_literal_names(terminal):
     """A terminal gets styles and a rule, and what looks like rich's markup stays as it is."""
+    out, _ = terminal()
     output.table(["name", "faces"], [(("[red]Ada[/red]", "bold"), ":tada:")])
-    shown = terminal()
+    shown = out.getvalue()
     assert "\x1b[1m" in shown
     assert "─────" in shown
     assert "[red]Ada[/red]" in shown
@@ -66,24 +67,27 @@ def test_a_terminal_gets_colour_and_literal_names(terminal):
 def test_no_color_is_honoured(terminal, monkeypatch):
     """NO_COLOR takes the colours away."""
     monkeypatch.setenv("NO_COLOR", "1")
+    out, _ = terminal()
     output.say(("unknown", "red"))
-    assert terminal() == "  unknown\n"
+    assert out.getvalue() == "  unknown\n"
 
 
 def test_a_dumb_terminal_is_like_a_pipe(terminal, monkeypatch):
     """TERM=dumb means no escapes at all."""
     monkeypatch.setenv("TERM", "dumb")
+    out, _ = terminal()
     output.say(("unknown", "red"))
-    assert terminal() == "  unknown\n"
+    assert out.getvalue() == "  unknown\n"
 
 
 def test_a_long_line_is_left_to_the_terminal(terminal):
     """Long paths are not broken, so that they can be copied."""
+    out, _ = terminal()
     output.say(("x" * 300, "red"))
-    assert "x" * 300 in terminal()
+    assert "x" * 300 in out.getvalue()
 
 
-def test_errors_come_after_the_results_before_them(run, photo, album):
+def test_errors_come_after_the_results_before_them(monkeypatch):
     """Results are written out before a message about them is, for files that take both."""
     flushed = []
 
@@ -91,12 +95,8 @@ def test_errors_come_after_the_results_before_them(run, photo, album):
         def flush(self):
             flushed.append(True)
 
-    before = sys.stdout
-    sys.stdout = Stdout()
-    try:
-        output.complain("error: x")
-    finally:
-        sys.stdout = before
+    monkeypatch.setattr(sys, "stdout", Stdout())
+    output.complain("error: x")
     assert flushed
 
 
@@ -109,18 +109,18 @@ def test_the_bar_shows_itself_on_terminals_only(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_the_bar_counts(terminal, capsys):
+def test_the_bar_counts(terminal):
     """On a terminal the bar says how many photos, how fast and how long; a run with nothing to do shows none."""
+    _, err = terminal()
     with bar() as shown:
         shown(0, 0, "")
         assert not shown.shown
         shown(0, 1204, "")
         shown(602, 1204, "a")
         shown(1204, 1204, "[bold]b")
-    err = capsys.readouterr().err
-    assert "1,204 photos" in err
-    assert "100 %" in err
-    assert "photos/s" in err
+    assert "1,204 photos" in err.getvalue()
+    assert "100 %" in err.getvalue()
+    assert "photos/s" in err.getvalue()
 
 
 def test_paths_are_short_where_that_is_clear(tmp_path, monkeypatch):

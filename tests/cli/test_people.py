@@ -78,7 +78,7 @@ def test_clusters_are_listed(run, album, photo):
     assert heading == "  2 groups from 5 unnamed faces (0 stay alone)"
     assert first.startswith("  1  3 faces  3 photos  nearest person: ada 1.")
     assert first.endswith('  facesearch name 1 "…"')
-    assert second.startswith("  2  2 faces  2 photos  nearest person: ada 1.")
+    assert second.startswith("  2  2 faces  2 photos  nearest person: bob 1.")
     assert run("cluster", "--limit", "1").out.endswith("  and 1 more; --limit shows more of them\n")
 
 
@@ -101,7 +101,7 @@ def test_the_document_of_cluster(run, album, tmp_path):
     assert group["id"] == "1"
     assert [face["path"] for face in group["faces"]] == [str(album / "4.png"), str(album / "5.png")]
     assert all(face["face"].keys() >= {"id", "box", "confidence", "quality"} for face in group["faces"])
-    assert group["nearest"]["person"] == "ada"
+    assert group["nearest"]["person"] == "bob"
     assert document["unclustered"] == 0
     assert document["pictures"] == [str(tmp_path / "sheets/cluster-001.png")]
 

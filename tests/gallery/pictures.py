@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +17,7 @@ from facesearch.types import Box
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 RED, GREEN, BLUE = (220, 40, 40), (40, 200, 40), (40, 40, 220)
 ORIENTATION = 0x0112

@@ -67,7 +67,7 @@ def test_a_second_run_opens_no_file(gallery, album, counting_fake, monkeypatch):
     ],
 )
 def test_what_only_moved_is_not_analysed_again(gallery, album, counting_fake, change):
-    """A file that was moved, renamed, copied or touched keeps its photo: nothing is detected or embedded, names stay."""
+    """A file that was moved, renamed, copied or touched keeps its photo: nothing is analysed again, names stay."""
     gallery.index(album)
     gallery.enrol("Ann", face=gallery.faces(album / "2.png")[1].id)
     before = contents(gallery.folder)["photos"]

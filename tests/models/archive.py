@@ -10,7 +10,6 @@ import io
 import os
 import tarfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facesearch.models import export, fetch
@@ -18,6 +17,7 @@ from facesearch.models.registry import Asset, model_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 WEIGHTS = bytes(range(256)) * 8192  # 2 MB
 

@@ -192,7 +192,7 @@ def test_without_pip_the_error_says_how_to_do_it_by_hand(cache, monkeypatch):
 
 
 def test_pip_is_asked_for_one_archive_pinned_by_its_hash(cache, monkeypatch):
-    """pip gets the exact version with its SHA-256, may not resolve anything else, and never installs."""
+    """What pip gets is the exact version with its SHA-256, with nothing else to resolve, and no install."""
     seen = []
 
     def pip(command, **options):
@@ -392,7 +392,7 @@ def test_an_export_that_fails_leaves_no_file(cache, tmp_path, monkeypatch):
     """If the exporting process fails, its reason is told in one line and no model appears."""
     fetch.models_folder().mkdir(parents=True)
     (tmp_path / "a.h5").write_bytes(b"not HDF5")
-    with pytest.raises(ModelError, match="the export to ONNX failed: .*does not hold the network") as caught:
+    with pytest.raises(ModelError, match=r"the export to ONNX failed: .*does not hold the network") as caught:
         export._export_facenet(tmp_path / "a.h5")
     assert "\n" not in caught.value.message
     assert held(cache) == set()
