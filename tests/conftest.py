@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test touches the user's gallery. The cache of models stays: it is what it is for."""
-    home = tmp_path_factory.getbasetemp() / "home"
+    home = tmp_path_factory.getbasetemp() / "homes" / uuid.uuid4().hex
     monkeypatch.setenv("FACESEARCH_GALLERY", str(home / "gallery"))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
 

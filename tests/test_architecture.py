@@ -9,6 +9,7 @@ import pkgutil
 import subprocess
 import sys
 import tokenize
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ HEAVY = {
 }
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """The top-level names of all that a file imports, inside functions and for type checkers too."""
     found = set()

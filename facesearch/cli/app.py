@@ -9,6 +9,7 @@ from facesearch.cli.bench import bench, bench_app
 from facesearch.cli.clustering import cluster, name
 from facesearch.cli.comparing import verify
 from facesearch.cli.demo import demo
+from facesearch.cli.evaluating import evaluate, evaluate_app
 from facesearch.cli.guard import Commands
 from facesearch.cli.indexing import index
 from facesearch.cli.models import models, models_app
@@ -28,6 +29,7 @@ app = typer.Typer(
 for _command in (index, enrol, who, verify, search, cluster, name, people, stats, demo):
     app.command(help=lesson(_command))(_command)
 app.add_typer(models_app, name="models", help=lesson(models))
+app.add_typer(evaluate_app, name="evaluate", help=lesson(evaluate))
 app.add_typer(bench_app, name="bench", help=lesson(bench))
 
 

@@ -155,8 +155,9 @@ def trained_svm(
 ) -> svm.Svm:
     """The SVM of the enrolled faces: from its file, trained anew only where enrolments changed.
 
-    A probe that is itself enrolled is left out of a training of its own: it must not be its own evidence. ``mark`` names
-    the state of the enrolments; where ``enrolled`` are not all there are it is None, and the file is left alone.
+    A probe that is itself enrolled is left out of a training of its own: it must not be its own evidence.
+    ``mark`` names the state of the enrolments; where ``enrolled`` are not all of them it is None, and the file is left
+    alone.
     """
     inside = enrolled.photo_ids == without_photo if without_photo is not None else np.zeros(0, dtype=bool)
     if inside.any():

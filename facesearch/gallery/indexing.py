@@ -220,7 +220,7 @@ def find_missing(store: Store, paths: list[Path]) -> tuple[list[KnownFile], int]
 
 
 def prune(store: Store, missing: list[KnownFile], total: int, *, yes: bool) -> int:
-    """Forget files that are gone, and photos that no file holds any more. Returns how many photos that were.
+    """Forget files that are gone, and those of their photos that no other file holds. Returns how many photos.
 
     Raises:
         ConfigError: that is more than ``PRUNE_LIMIT`` of the files, and ``yes`` was not said.
@@ -232,4 +232,5 @@ def prune(store: Store, missing: list[KnownFile], total: int, *, yes: bool) -> i
         )
     with store.writing():
         store.delete_files([file.id for file in missing])
-        return store.delete_photos(store.photos_without_file())
+        held = {file.photo_id for file in missing}
+        return store.delete_photos([photo for photo in store.photos_without_file() if photo in held])

@@ -104,7 +104,7 @@ def checked_weights(path: Path) -> Path:
         raise ModelError(
             DEFAULT_EMBEDDER,
             f"{path} is not {asset.name}: its SHA-256 is {digest[:12]}…, not {asset.sha256[:12]}…",
-            hint="remove the file and run: facesearch models pull",
+            hint="give the right file with --weights, or remove this one and run: facesearch models pull",
         )
     return path
 

@@ -10,7 +10,7 @@ from facesearch.cli.app import app
 GROUP = typer.main.get_command(app)
 GROUPS = {name: command.commands for name, command in GROUP.commands.items() if hasattr(command, "commands")}
 COMMANDS = [(name,) for name in GROUP.commands] + [(group, name) for group in GROUPS for name in GROUPS[group]]
-ONLY_GROUPS = [("bench",)]
+ONLY_GROUPS = [("bench",), ("evaluate",)]
 """Commands that do nothing of their own."""
 
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from facesearch.errors import GalleryBusyError
-from facesearch.gallery import cache, indexing, people
+from facesearch.gallery import cache, indexing
 from facesearch.gallery.gallery import Gallery
 from facesearch.pipeline import make_front_end
 from facesearch.store.store import Store

@@ -125,3 +125,13 @@ def test_moved_files_are_no_loss(gallery, album):
     gallery.index(album)
     assert gallery.prune(album) == 0
     assert (gallery.stats().photos, gallery.stats().files) == (10, 11)
+
+
+def test_only_photos_below_the_given_folders_are_forgotten(gallery, album):
+    """A photo elsewhere whose file was overwritten is not listed, and so is not forgotten either."""
+    (album / "b" / "7.png").write_bytes(b"not a picture any more")
+    gallery.index(album / "b")
+    (album / "a" / "1.png").unlink()
+    assert gallery.missing(album / "a") == [str(album / "a" / "1.png")]
+    assert gallery.prune(album / "a") == 1
+    assert gallery.stats().photos == 9

@@ -314,6 +314,7 @@ SLOW = """
 """
 
 
+@pytest.mark.slow
 def test_a_second_process_waits_and_says_so(cache, archive):
     """Of two pulls at once one works, the other says that it waits, and then finds everything made."""
     first = run(SLOW, archive)
@@ -327,6 +328,7 @@ def test_a_second_process_waits_and_says_so(cache, archive):
     assert {first.returncode, second.returncode} == {0}
 
 
+@pytest.mark.slow
 def test_a_killed_process_frees_the_way(cache, archive, fake):
     """Kill −9 in the middle of a download: whoever waits goes on, and nothing of the killed one stays."""
     killed = run(SLOW, archive)
@@ -359,6 +361,7 @@ KILLED = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "call"),
     [("fetch:_write", 2), ("fetch:checked_weights", 1), ("shutil:rmtree", 1), ("os:rmdir", 1), ("os:unlink", 30)],

@@ -1,0 +1,1 @@
+"""How good the whole pipeline is: error rates on labelled photos."""
