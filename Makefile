@@ -32,14 +32,14 @@ demo: install
 	@$(BIN)/facesearch demo --output facesearch-demo
 
 test: install
-	@FACESEARCH_TEST_WHEEL=1 $(BIN)/pytest --durations=10
+	@FACESEARCH_TEST_WHEEL=1 $(BIN)/pytest -n 2 --dist loadfile --durations=10
 
 check: install
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache > $(VENV)/imports.txt || (cat $(VENV)/imports.txt; exit 1)
-	@FACESEARCH_TEST_WHEEL=1 $(BIN)/pytest -q -m "not slow"
+	@FACESEARCH_TEST_WHEEL=1 $(BIN)/pytest -q -n 2 -m "not slow"
 
 bench: install
 	@$(BIN)/facesearch bench index
