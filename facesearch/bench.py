@@ -38,7 +38,8 @@ class Comparison:
 def bench_index(*, runs: int = 3, tell: Tell = lambda _: None) -> Comparison:
     """Photos per second when the sample photos are indexed with one worker, by both engines in turn.
 
-    Every run indexes into an empty gallery; an engine's start-up (imports, loading networks, tracing) is done before.
+    One worker analyses one photo at a time; inside a network call both engines may use every core. Every run indexes
+    into an empty gallery; an engine's start-up (imports, loading networks, tracing) is done before.
 
     Args:
         runs: counted runs of each engine.
@@ -52,12 +53,12 @@ def bench_index(*, runs: int = 3, tell: Tell = lambda _: None) -> Comparison:
     fronts = {}
     for engine in ENGINES:
         tell(f"warming up: {engine}")
-        with tempfile.TemporaryDirectory() as name, Gallery.open(name, engine=engine, threads=1, tell=tell) as gallery:
+        with tempfile.TemporaryDirectory() as name, Gallery.open(name, engine=engine, tell=tell) as gallery:
             fronts[engine] = gallery.front_end
             gallery.index(samples / "val", jobs=1)
     for run in range(runs):
         for engine in ENGINES:
-            with tempfile.TemporaryDirectory() as name, Gallery.open(name, engine=engine, threads=1) as gallery:
+            with tempfile.TemporaryDirectory() as name, Gallery.open(name, engine=engine) as gallery:
                 gallery.use(fronts[engine])
                 report = gallery.index(samples, jobs=1)
             rates[engine].append(report.photos_per_second)

@@ -149,7 +149,9 @@ def make_front_end(
     from facesearch.embedding.facenet import FacenetEmbedder
 
     count = threads or cores()
-    embedder = FacenetEmbedder(export.facenet_network(threads=count, tell=tell))
+    best = export.best_precision()
+    network = export.facenet_network(threads=count, tell=tell, precision=best)
+    embedder = FacenetEmbedder(network, precision=best, mirror=True)
     return FrontEnd(
         MtcnnDetector(export.mtcnn_networks(threads=count, tell=tell)), embedder, max_megapixels=max_megapixels
     )

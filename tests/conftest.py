@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from facesearch.embedding.facenet import FacenetEmbedder
 from facesearch.models import export
 from facesearch.pipeline import FrontEnd, make_front_end
 
@@ -84,9 +85,9 @@ def detector(front_end: FrontEnd) -> Detector:
 
 
 @pytest.fixture(scope="session")
-def embedder(front_end: FrontEnd) -> Embedder:
-    """The default embedder."""
-    return front_end._embedder
+def embedder(models: None) -> Embedder:
+    """FaceNet in float32, one pass a crop: what Keras can be compared with."""
+    return FacenetEmbedder(export.facenet_network(threads=1, tell=print))
 
 
 @pytest.fixture(scope="session")

@@ -69,8 +69,9 @@ class MtcnnDetector:
         picture, scale = fit(image, self.options.max_side)
         if min(picture.shape[:2]) < CELL:
             return []
-        pixels = picture.astype(np.float32)
-        tensor = _standardized(pixels)
+        # Resampling is linear, so it may come after the standardization, which then happens once.
+        pixels = standardized(picture)
+        tensor = _tensor(pixels)
         boxes = self._propose(pixels)
         boxes = self._refine(tensor, boxes)
         boxes, scores, points = self._output(tensor, boxes)
@@ -83,7 +84,7 @@ class MtcnnDetector:
         smallest = self.options.smallest(height, width)
         for scale in scales(height, width, smallest, factor=self.options.factor, cell=CELL):
             level = shrink(pixels, int(height * scale), int(width * scale))
-            scores, offsets = self._pnet(["score", "offset"], image=_standardized(level))
+            scores, offsets = self._pnet(["score", "offset"], image=_tensor(level))
             boxes, kept = windows(scores[0], offsets[0], self.options.threshold_p)
             stay = nms(boxes, kept, self.options.nms_level)
             found.append((boxes[stay] / np.float32(scale), kept[stay]))
@@ -162,6 +163,11 @@ def to_detections(boxes: Boxes, scores: Scores, points: NDArray[np.float32], sha
     ]
 
 
-def _standardized(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(H, W, 3), 0 to 255, to a (1, 3, H, W) tensor of about −1 to 1."""
-    return np.ascontiguousarray(((pixels - 127.5) / 128).transpose(2, 0, 1)[None])
+def standardized(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Pixels as the networks take them, (x − 127.5) / 128: about −1 to 1, same shape."""
+    return (picture.astype(np.float32) - 127.5) / 128
+
+
+def _tensor(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(H, W, 3) to (1, 3, H, W), contiguous."""
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facesearch.embedding.facenet import BATCH
-from facesearch.embedding.standardize import standardize, unit_rows
 from facesearch.models.registry import DEFAULT_EMBEDDER, model_info
+from facesearch.models.standardize import standardize, unit_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +29,7 @@ class ReferenceEmbedder:
         self.settings: dict[str, str | int | float | bool] = {
             "weights": info.assets[0].sha256,
             "precision": "fp32-keras",
+            "mirror": False,
             "standardization": "per-image",
         }
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SHEET_FACES = 60
 """Faces on one contact sheet; the last place says how many more there are."""
 
-_LOOSE = CropSettings(scale=1.5)
+_LOOSE = CropSettings(scale=1.5, square=True, margin=0.0)
 _GREY = np.full((160, 160, 3), 206, np.uint8)
 
 

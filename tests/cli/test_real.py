@@ -128,7 +128,13 @@ def test_ctrl_c_keeps_what_is_done(facesearch, samples):
     """A run that is interrupted says so, exits with 130, and goes on where it was."""
     command = [sys.executable, "-m", "facesearch", "index", str(samples), "--jobs", "1", "--json", "--gallery", "stop"]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=facesearch.folder, text=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=facesearch.folder,
+        text=True,
+        # A test run in the background ignores Ctrl-C, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not committed(facesearch.folder / "stop" / "gallery.sqlite") and process.poll() is None:
         time.sleep(0.05)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facesearch.embedding.standardize import standardize, unit_rows
+from facesearch.models.standardize import standardize, unit_rows
 
 
 def crops(seed, count=3, side=16, low=0, high=256):

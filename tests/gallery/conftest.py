@@ -54,16 +54,17 @@ def gallery(tmp_path, fake, open_gallery):
 
 
 @pytest.fixture
-def counting(detector, embedder):
+def counting(detector, front_end):
     """Counts what the real models are asked. Has the recipe of the real ones."""
-    counter = Counting(detector, embedder)
+    counter = Counting(detector, front_end._embedder)
     counter.name, counter.settings = detector.name, detector.settings
     return counter
 
 
 @pytest.fixture
-def counting_front_end(counting, embedder, front_end):
+def counting_front_end(counting, front_end):
     """The real models, counted by ``counting``; the recipe is the usual one."""
+    embedder = front_end._embedder
 
     class Embeds:
         name, dim, input_size, settings = embedder.name, embedder.dim, embedder.input_size, embedder.settings

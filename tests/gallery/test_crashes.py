@@ -199,7 +199,13 @@ def test_ctrl_c_ends_with_130_and_a_summary(samples, tmp_path, as_json):
     command = [sys.executable, "-m", "facesearch", "index", str(samples / "train"), "--gallery", str(folder)]
     environment = {**os.environ, "COLUMNS": "200"}
     process = subprocess.Popen(
-        [*command, *["--json"] * as_json], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        [*command, *["--json"] * as_json],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        # A test run in the background ignores Ctrl-C, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while photos_in(folder) == 0:
         assert process.poll() is None, process.communicate()

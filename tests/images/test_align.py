@@ -79,8 +79,8 @@ def test_beyond_the_edge():
     pixels = np.full((100, 100, 3), 50, np.uint8)
     pixels[:, 0] = 200
     box = Box(-40, 30, 0, 70)
-    assert (crop(pixels, [box], settings=CropSettings(scale=1))[0][:, :150] == 200).all()
-    assert (crop(pixels, [box], settings=CropSettings(scale=1, edge="grey"))[0][:, :150] == 128).all()
+    assert (crop(pixels, [box], settings=CropSettings(margin=0))[0][:, :150] == 200).all()
+    assert (crop(pixels, [box], settings=CropSettings(margin=0, edge="grey"))[0][:, :150] == 128).all()
     assert (crop(pixels, [Box(-900, -900, -880, -880)])[0] == 200).all()
 
 
@@ -89,13 +89,13 @@ def test_stretched_and_square():
     pixels = np.zeros((100, 100, 3), np.uint8)
     pixels[:, 40:60] = 255
     tall = [Box(40, 20, 60, 80)]
-    assert (crop(pixels, tall, settings=CropSettings(scale=1, square=False))[0][:, 8:-8] == 255).all()
-    assert crop(pixels, tall, settings=CropSettings(scale=1))[0].mean() == pytest.approx(255 / 3, abs=2)
+    assert (crop(pixels, tall, settings=CropSettings(margin=0))[0][:, 8:-8] == 255).all()
+    assert crop(pixels, tall, settings=CropSettings(square=True, margin=0))[0].mean() == pytest.approx(255 / 3, abs=2)
 
 
 def test_margin_is_in_pixels_of_the_crop():
     """A margin of 16 leaves 128 of the crop's 160 pixels to the box."""
-    left, _, right, _ = region(Box(0, 0, 128, 128), CropSettings(scale=1, margin=16))
+    left, _, right, _ = region(Box(0, 0, 128, 128), CropSettings(square=True, margin=16))
     assert (left, right) == (-16, 144)
 
 
@@ -111,10 +111,10 @@ def test_settings_for_a_recipe():
     """The settings are sorted plain pairs, and every one of them is there."""
     assert CropSettings().as_settings() == (
         ("crop_edge", "replicate"),
-        ("crop_margin", 0.0),
+        ("crop_margin", 12.0),
         ("crop_resample", "bilinear"),
-        ("crop_scale", 1.1),
-        ("crop_square", True),
+        ("crop_scale", 1.0),
+        ("crop_square", False),
     )
 
 

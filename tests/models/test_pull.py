@@ -49,7 +49,8 @@ def held(folder):
 
 
 MTCNN = {f"models/mtcnn-{name}-r{export.REVISION}.onnx" for name in export.NETWORKS}
-FACENET = {"models/facenet_keras.h5", f"models/facenet-128-6acdd8fb-r{export.REVISION}.onnx"}
+ONNX = f"models/facenet-128-6acdd8fb-r{export.REVISION}"
+FACENET = {"models/facenet_keras.h5", f"{ONNX}.onnx", f"{ONNX}-int8.onnx"}
 
 
 def run(code, *args, **environment):
@@ -73,7 +74,8 @@ def test_a_pull_fills_the_cache_and_a_second_one_does_nothing(cache, fake):
     assert export.ready()
     photos = {name for name in held(cache) if name.startswith("samples/")}
     assert len(photos) == fetch.SAMPLE_COUNT
-    assert held(cache) - photos == MTCNN | {"models/facenet_keras.h5", f"models/{export.facenet_file().name}"}
+    made = {f"models/{export.facenet_file(precision).name}" for precision in ("fp32", "int8")}
+    assert held(cache) - photos == MTCNN | {"models/facenet_keras.h5"} | made
     assert fetch.weights_path().read_bytes() == archives.WEIGHTS
     before = list(fake)
     export.pull(lambda _: None)
@@ -85,8 +87,8 @@ def test_a_pull_says_what_it_is_doing(cache, fake):
     """Every step that takes time is announced in one line."""
     told = []
     export.pull(told.append)
-    steps = ("detector", "downloading", "unpacking", "checking", "exporting")
-    assert [any(word in line for line in told) for word in steps] == [True] * 5
+    steps = ("detector", "downloading", "unpacking", "checking", "exporting", "quantizing")
+    assert [any(word in line for line in told) for word in steps] == [True] * 6
 
 
 def test_the_name_of_the_export_carries_the_hash_of_the_weights(cache):
