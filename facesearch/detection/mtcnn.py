@@ -165,7 +165,7 @@ def to_detections(boxes: Boxes, scores: Scores, points: NDArray[np.float32], sha
 
 def standardized(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Pixels as the networks take them, (x − 127.5) / 128: about −1 to 1, same shape."""
-    return (picture.astype(np.float32) - 127.5) / 128
+    return (picture.astype(np.float32) - np.float32(127.5)) / np.float32(128)
 
 
 def _tensor(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
