@@ -151,7 +151,7 @@ def make_front_end(
     count = threads or cores()
     best = export.best_precision()
     network = export.facenet_network(threads=count, tell=tell, precision=best)
-    embedder = FacenetEmbedder(network, precision=best, mirror=True)
+    embedder = FacenetEmbedder(network, precision=best)
     return FrontEnd(
         MtcnnDetector(export.mtcnn_networks(threads=count, tell=tell)), embedder, max_megapixels=max_megapixels
     )

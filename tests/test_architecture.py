@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "h5py": ("models/facenet_keras.py",),
     "mtcnn": ("detection/reference.py",),
     "onnx": ("models/",),
-    "onnxruntime": ("models/runtime.py",),
+    "onnxruntime": ("models/runtime.py", "models/quantize.py"),
     "joblib": ("models/mtcnn_weights.py",),
     "lz4": ("models/mtcnn_weights.py",),
     "faiss": ("index/faiss_index.py",),

@@ -58,5 +58,6 @@ def shrink(image: NDArray[np.float32], height: int, width: int) -> NDArray[np.fl
     Returns:
         Shape (height, width, C), float32.
     """
-    rows = _shrink_rows(image, height)
-    return _shrink_rows(rows.swapaxes(0, 1), width).swapaxes(0, 1)
+    # Whole rows are gathered at a time, so the second pass wants its columns as rows in memory.
+    columns = np.ascontiguousarray(_shrink_rows(image, height).swapaxes(0, 1))
+    return _shrink_rows(columns, width).swapaxes(0, 1)
