@@ -11,6 +11,9 @@ import time
 
 import pytest
 
+# Processes and histories that take seconds.
+pytestmark = pytest.mark.slow
+
 HEAVY = {
     *("numpy", "cv2", "PIL", "onnxruntime", "faiss", "sqlalchemy", "alembic", "tensorflow", "sklearn", "scipy"),
     *("rich", "matplotlib"),

@@ -10,6 +10,9 @@ from facesearch.detection import boxes as module
 from facesearch.detection.boxes import calibrated, nms, overlaps, squared
 from facesearch.types import Box
 
+# Processes and histories that take seconds.
+pytestmark = pytest.mark.slow
+
 WHOLE = st.integers(0, 40)
 
 

@@ -17,6 +17,9 @@ from facesearch.pipeline import FrontEnd
 from facesearch.testing import FakeDetector, FakeEmbedder
 from facesearch.types import Box
 
+# Processes and histories that take seconds.
+pytestmark = pytest.mark.slow
+
 
 class Counting(FrontEnd):
     """A front end that notes what it analyses."""

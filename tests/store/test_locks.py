@@ -11,6 +11,9 @@ import pytest
 from facesearch.errors import GalleryBusyError
 from facesearch.store import Store
 
+# Processes and histories that take seconds.
+pytestmark = pytest.mark.slow
+
 COUNT_UP = """
     import contextlib
     person, times, how = sys.argv[2], int(sys.argv[3]), sys.argv[4]

@@ -18,6 +18,9 @@ from facesearch.errors import GalleryBusyError, StoreError
 from facesearch.store import Store, migrate, sqlite
 from facesearch.store.schema import Base
 
+# Processes and histories that take seconds.
+pytestmark = pytest.mark.slow
+
 REBUILD_FACE = '''"""Rebuilds the table that most others refer to, as a batch migration of SQLite does."""
 
 import sqlalchemy as sa
