@@ -23,26 +23,6 @@ from . import archive as archives
 HERE = Path(__file__).parent
 
 
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    """An empty cache folder that all functions use."""
-    monkeypatch.setenv("FACESEARCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("FACESEARCH_WEIGHTS", raising=False)
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def archive(tmp_path):
-    """A stand-in for the source archive."""
-    return archives.build(tmp_path)
-
-
-@pytest.fixture
-def fake(cache, archive, monkeypatch):
-    """``pull`` works with the stand-in; the list says what it did."""
-    return archives.pretend(archive, monkeypatch.setattr)
-
-
 def held(folder):
     """All files below a folder, by relative path, without the lock."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {"models/.lock"}
@@ -390,43 +370,3 @@ def test_the_rubbish_of_killed_pulls_is_cleared(cache, fake):
     (left / "half.tar.gz").write_bytes(b"x")
     export.pull(lambda _: None)
     assert not left.exists()
-
-
-@pytest.mark.slow
-def test_an_export_that_fails_leaves_no_file(cache, tmp_path, monkeypatch):
-    """If the exporting process fails, its reason is told in one line and no model appears."""
-    fetch.models_folder().mkdir(parents=True)
-    (tmp_path / "a.h5").write_bytes(b"not HDF5")
-    with pytest.raises(ModelError, match=r"the export to ONNX failed: .*does not hold the network") as caught:
-        export._export_facenet(tmp_path / "a.h5")
-    assert "\n" not in caught.value.message
-    assert held(cache) == set()
-
-
-def test_an_export_is_never_seen_half(cache, monkeypatch):
-    """The exporting process writes beside the final name; only a finished file takes it."""
-    fetch.models_folder().mkdir(parents=True)
-    export.facenet_file().write_bytes(b"old")
-
-    def exporter(command, **options):
-        assert Path(command[-1]) != export.facenet_file()
-        Path(command[-1]).write_bytes(b"half")
-        assert export.facenet_file().read_bytes() == b"old"
-        return SimpleNamespace(returncode=returncode, stderr="Killed")
-
-    monkeypatch.setattr(export.subprocess, "run", exporter)
-    returncode = -9
-    with pytest.raises(ModelError, match="Killed"):
-        export._export_facenet(Path("weights.h5"))
-    assert export.facenet_file().read_bytes() == b"old"
-    returncode = 0
-    export._export_facenet(Path("weights.h5"))
-    assert export.facenet_file().read_bytes() == b"half"
-    assert held(cache) == {f"models/{export.facenet_file().name}"}
-
-
-def test_the_detector_alone_needs_no_download(cache, fake):
-    """Making the detector takes the installed package's weights and reaches for no network."""
-    networks = export.mtcnn_networks(threads=1, tell=lambda _: None)
-    assert sorted(networks) == ["onet", "pnet", "rnet"]
-    assert fake == []
