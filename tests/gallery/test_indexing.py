@@ -49,7 +49,7 @@ def test_a_second_run_opens_no_file(gallery, album, counting_fake, monkeypatch):
     gallery.index(album)
     before = contents(gallery.folder)
     counting_fake.seen.clear()
-    monkeypatch.setattr("facesearch.pipeline.load", lambda *_, **__: pytest.fail("opened"))
+    monkeypatch.setattr("facesearch.pipeline.front_end.load", lambda *_, **__: pytest.fail("opened"))
     report = gallery.index(album)
     assert (report.added, report.skipped, report.no_face, report.faces) == (0, 5, 0, 0)
     assert counting_fake.seen == {}

@@ -1,15 +1,13 @@
-"""From files to embeddings: decode, detect, crop, embed; for one photo or for many side by side."""
+"""One photo: decode, detect, crop, embed."""
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from facesearch.errors import ConfigError, PhotoError
+from facesearch.errors import ConfigError
 from facesearch.images.align import DEFAULT_CROP, CropSettings, crop
 from facesearch.images.load import MAX_MEGAPIXELS, load
 from facesearch.images.quality import quality
@@ -17,7 +15,7 @@ from facesearch.models.runtime import cores
 from facesearch.types import Face, Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -155,48 +153,3 @@ def make_front_end(
     return FrontEnd(
         MtcnnDetector(export.mtcnn_networks(threads=count, tell=tell)), embedder, max_megapixels=max_megapixels
     )
-
-
-def analyse_many(
-    front_end: FrontEnd,
-    paths: Iterable[Path],
-    *,
-    jobs: int | None = None,
-    known: Callable[[LoadedPhoto], bool] = lambda _: False,
-) -> Generator[tuple[Path, Analysis | PhotoError]]:
-    """Analyse photos side by side; results come in the order of ``paths``, whatever ``jobs`` is.
-
-    Only a few photos a worker are decoded ahead, so memory does not grow with their number. A photo that cannot be
-    used comes as its error; an error of the models ends the iteration.
-
-    Args:
-        front_end: what analyses them.
-        paths: photos.
-        jobs: photos at once; None for one a core.
-        known: see ``FrontEnd.analyse``.
-
-    Raises:
-        ModelError: the models cannot be used.
-    """
-    workers = jobs or cores()
-
-    def one(path: Path) -> Analysis | PhotoError:
-        try:
-            return front_end.analyse(path, known)
-        except PhotoError as error:
-            return error
-
-    waiting: deque[tuple[Path, Future[Analysis | PhotoError]]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="photo") as pool:
-        try:
-            for path in paths:
-                waiting.append((path, pool.submit(one, path)))
-                if len(waiting) > 2 * workers:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            while waiting:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        finally:
-            for _, future in waiting:
-                future.cancel()
