@@ -51,6 +51,7 @@ from facesearch.types import (
     Probe,
     ProbePhoto,
     Recipe,
+    Remark,
     Stats,
     Verdict,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "Probe",
     "ProbePhoto",
     "Recipe",
+    "Remark",
     "SchemaTooNewError",
     "Stats",
     "StoreError",

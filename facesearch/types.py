@@ -77,6 +77,15 @@ class Landmarks:
         """The points in the order of the fields."""
         return self.left_eye, self.right_eye, self.nose, self.mouth_left, self.mouth_right
 
+    @property
+    def quarter_turns(self) -> int:
+        """How many quarter turns clockwise, 0 to 3, bring the face upright: 0 where the mouth lies below the eyes."""
+        (x0, y0), (x1, y1), _, (x2, y2), (x3, y3) = self.points
+        right, down = x2 + x3 - x0 - x1, y2 + y3 - y0 - y1
+        if abs(down) >= abs(right):
+            return 0 if down >= 0 else 2
+        return 1 if right > 0 else 3
+
     def scaled(self, factor: float) -> Landmarks:
         """The same points in a picture that is ``factor`` times as large."""
         return Landmarks(*((x * factor, y * factor) for x, y in self.points))
@@ -222,8 +231,20 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """Something odd about a photo that was taken in all the same."""
+
+    path: str
+    warning: str
+
+
+@dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What an ``index`` run did; ``people`` counts people who were enrolled from folders."""
+    """What an ``index`` run did.
+
+    ``warnings`` are photos that were taken in with something odd about them, such as a file that ends early, each with
+    one sentence. ``people`` counts people who were enrolled from folders.
+    """
 
     added: int
     skipped: int
@@ -231,6 +252,7 @@ class IndexReport:
     faces: int
     failed: tuple[Failure, ...]
     seconds: float
+    warnings: tuple[Remark, ...] = ()
     people: int = 0
     pruned: int = 0
     interrupted: bool = False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from measure import Counts, measure, read_request
 
 from facesearch import Gallery
-from facesearch.pipeline import make_front_end
+from facesearch.pipeline import Scope, make_front_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ def main() -> None:
     """Measure the engine that the request names, with one worker or, where ``cores`` is null, at the defaults."""
     request = read_request()
     cores = request["cores"]
-    front_end = make_front_end(engine=request["engine"], threads=cores)
+    front_end = make_front_end(engine=request["engine"], scope=Scope(threads=cores))
 
     @contextmanager
     def session() -> Iterator[Callable[[list[str]], Counts]]:

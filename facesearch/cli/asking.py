@@ -8,10 +8,13 @@ import typer
 from facesearch.cli.documents import search_document, who_document
 from facesearch.cli.guard import ERROR
 from facesearch.cli.options import (
+    DeviceOption,
     EngineOption,
     GalleryOption,
     JsonOption,
     MegapixelsOption,
+    MinFaceOption,
+    ThoroughOption,
     ThresholdOption,
     WeightsOption,
 )
@@ -48,9 +51,12 @@ def who(
             "and each picture in it is called like its photo.",
         ),
     ] = None,
+    min_face: MinFaceOption = None,
+    thorough: ThoroughOption = False,
     max_megapixels: MegapixelsOption = None,
     gallery: GalleryOption = None,
     engine: EngineOption = "onnx",
+    device: DeviceOption = "auto",
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,7 +74,15 @@ def who(
     targets = _targets(photos, draw)
     answered: list[ProbePhoto] = []
     drawn: list[Path] = []
-    with open_gallery(gallery, weights=weights, engine=engine, max_megapixels=max_megapixels) as opened:
+    with open_gallery(
+        gallery,
+        weights=weights,
+        engine=engine,
+        max_megapixels=max_megapixels,
+        min_face=min_face,
+        thorough=thorough,
+        device=device,
+    ) as opened:
         limit = opened.threshold if threshold is None else threshold
         for photo in opened.who_many(photos, method=method, threshold=threshold, k=votes):
             answered.append(photo)
@@ -99,9 +113,12 @@ def search(
     *,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many photos a face.")] = 20,
     threshold: ThresholdOption = None,
+    min_face: MinFaceOption = None,
+    thorough: ThoroughOption = False,
     max_megapixels: MegapixelsOption = None,
     gallery: GalleryOption = None,
     engine: EngineOption = "onnx",
+    device: DeviceOption = "auto",
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -113,7 +130,15 @@ def search(
       facesearch search stranger.jpg
       facesearch search party.jpg --limit 5 --json
     """
-    with open_gallery(gallery, weights=weights, engine=engine, max_megapixels=max_megapixels) as opened:
+    with open_gallery(
+        gallery,
+        weights=weights,
+        engine=engine,
+        max_megapixels=max_megapixels,
+        min_face=min_face,
+        thorough=thorough,
+        device=device,
+    ) as opened:
         within = opened.threshold if threshold is None else threshold
         probes = opened.search(photo, limit=limit, threshold=threshold)
     if as_json:

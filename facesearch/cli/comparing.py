@@ -7,10 +7,13 @@ import typer
 
 from facesearch.cli.documents import verdict_document
 from facesearch.cli.options import (
+    DeviceOption,
     EngineOption,
     JsonOption,
     MegapixelsOption,
+    MinFaceOption,
     StrictFaceOption,
+    ThoroughOption,
     ThresholdOption,
     WeightsOption,
 )
@@ -28,8 +31,11 @@ def verify(
     *,
     threshold: ThresholdOption = None,
     strict: StrictFaceOption = False,
+    min_face: MinFaceOption = None,
+    thorough: ThoroughOption = False,
     max_megapixels: MegapixelsOption = None,
     engine: EngineOption = "onnx",
+    device: DeviceOption = "auto",
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -47,7 +53,8 @@ def verify(
     from facesearch.gallery import verification
     from facesearch.images.load import MAX_MEGAPIXELS
 
-    front_end = pipeline.make_front_end(engine=engine, tell=tell, max_megapixels=max_megapixels or MAX_MEGAPIXELS)
+    scope = pipeline.Scope(min_face, thorough, device, max_megapixels=max_megapixels or MAX_MEGAPIXELS)
+    front_end = pipeline.make_front_end(engine=engine, scope=scope, tell=tell)
     verdict = verification.verify(front_end, a, b, threshold=threshold, strict=strict)
     if as_json:
         emit(verdict_document(verdict))

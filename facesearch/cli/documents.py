@@ -43,6 +43,7 @@ def index_document(report: IndexReport, missing: Sequence[str] = ()) -> Document
         "no_face": report.no_face,
         "faces": report.faces,
         "failed": [{"path": failure.path, "error": failure.error} for failure in report.failed],
+        "warnings": [{"path": remark.path, "warning": remark.warning} for remark in report.warnings],
         "seconds": report.seconds,
         "photos_per_second": report.photos_per_second,
         "people": report.people,

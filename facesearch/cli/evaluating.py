@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from facesearch.cli.options import EngineOption, JsonOption, MegapixelsOption, WeightsOption
+from facesearch.cli.options import (
+    DeviceOption,
+    EngineOption,
+    JsonOption,
+    MegapixelsOption,
+    MinFaceOption,
+    ThoroughOption,
+    WeightsOption,
+)
 from facesearch.cli.output import columns, emit, plural, say, table, tell, warn
 from facesearch.cli.places import short
 from facesearch.cli.progress import bar
@@ -64,8 +72,11 @@ def verification(
         int | None,
         typer.Option("--jobs", metavar="N", min=1, show_default=False, help="Photos at once; else a core each."),
     ] = None,
+    min_face: MinFaceOption = None,
+    thorough: ThoroughOption = False,
     max_megapixels: MegapixelsOption = None,
     engine: EngineOption = "onnx",
+    device: DeviceOption = "auto",
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -86,7 +97,8 @@ def verification(
     from facesearch.images.load import MAX_MEGAPIXELS
 
     listed = read_pairs(pairs, images)
-    front_end = pipeline.make_front_end(engine=engine, tell=tell, max_megapixels=max_megapixels or MAX_MEGAPIXELS)
+    scope = pipeline.Scope(min_face, thorough, device, max_megapixels=max_megapixels or MAX_MEGAPIXELS)
+    front_end = pipeline.make_front_end(engine=engine, scope=scope, tell=tell)
     folder = images if all_pairs else None
     with bar() as shown:
         report = measure(listed, front_end, folder=folder, both_as=both_as, jobs=jobs, progress=shown)

@@ -8,7 +8,16 @@ import typer
 
 from facesearch.cli.documents import index_document
 from facesearch.cli.guard import ERROR, INTERRUPTED
-from facesearch.cli.options import EngineOption, GalleryOption, JsonOption, MegapixelsOption, WeightsOption
+from facesearch.cli.options import (
+    DeviceOption,
+    EngineOption,
+    GalleryOption,
+    JsonOption,
+    MegapixelsOption,
+    MinFaceOption,
+    ThoroughOption,
+    WeightsOption,
+)
 from facesearch.cli.output import columns, complain, emit, hint, plural, say
 from facesearch.cli.places import short
 from facesearch.cli.progress import bar
@@ -43,12 +52,16 @@ def index(
     ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Try photos again that could not be read.")] = False,
     reprocess: Annotated[
-        bool, typer.Option("--reprocess", help="Analyse all photos anew, with other models say; names stay.")
+        bool,
+        typer.Option("--reprocess", help="Analyse known photos anew too, with another --min-face say; names stay."),
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 2 if a photo could not be read.")] = False,
+    min_face: MinFaceOption = None,
+    thorough: ThoroughOption = False,
     max_megapixels: MegapixelsOption = None,
     gallery: GalleryOption = None,
     engine: EngineOption = "onnx",
+    device: DeviceOption = "auto",
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -62,7 +75,16 @@ def index(
       facesearch index people/ --people-from-folders     with people/Ada/1.jpg, people/Bob/2.jpg …
       facesearch index ~/Pictures --prune                also forget deleted photos
     """
-    with open_gallery(gallery, create=True, weights=weights, engine=engine, max_megapixels=max_megapixels) as opened:
+    with open_gallery(
+        gallery,
+        create=True,
+        weights=weights,
+        engine=engine,
+        max_megapixels=max_megapixels,
+        min_face=min_face,
+        thorough=thorough,
+        device=device,
+    ) as opened:
         if prune:
             opened.missing(*paths)  # a folder that cannot be pruned is said before the work, not after it
         with bar() as shown:

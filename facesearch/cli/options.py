@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from facesearch.models.device import Device
+
 Engine = Literal["onnx", "reference"]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
@@ -25,6 +27,15 @@ EngineOption = Annotated[
         "--engine",
         help="What analyses photos: onnx is fast; reference runs the mtcnn package and Keras, slowly. "
         "A gallery answers to the engine that it was made with.",
+    ),
+]
+
+DeviceOption = Annotated[
+    Device,
+    typer.Option(
+        "--device",
+        help="What runs the networks: auto is an NVIDIA card where one works, else the processor. "
+        "The others take another build of ONNX Runtime, which the error names.",
     ),
 ]
 
@@ -60,5 +71,39 @@ MegapixelsOption = Annotated[
     float | None,
     typer.Option(
         "--max-megapixels", metavar="X", min=0.01, show_default=False, help="Refuse photos larger than this; else 120."
+    ),
+]
+
+
+def _face_size(said: str) -> float:
+    """40 and 40px are pixels, 2% and 0.02 a share of the longer side."""
+    text = said.strip().lower()
+    try:
+        size = float(text[:-1]) / 100 if text.endswith("%") else float(text.removesuffix("px"))
+    except ValueError:
+        size = 0.0
+    pixels = text.endswith("px")
+    if not 0 < size < 100_000 or (pixels and size < 1) or (text.endswith("%") and size >= 1):
+        raise typer.BadParameter(f"{said!r} is no size: say 40px, or 2% of the photo's longer side")
+    return size
+
+
+MinFaceOption = Annotated[
+    float | None,
+    typer.Option(
+        "--min-face",
+        metavar="SIZE",
+        parser=_face_size,
+        show_default=False,
+        help="The smallest face looked for: pixels (40px), or a share of the photo's longer side (2%); else 4%. "
+        "Smaller takes longer.",
+    ),
+]
+
+ThoroughOption = Annotated[
+    bool,
+    typer.Option(
+        "--thorough",
+        help="Look for the small faces of a crowd too, and embed each face more carefully; several times slower.",
     ),
 ]

@@ -7,11 +7,14 @@ import typer
 
 from facesearch.cli.documents import enrolment_document, person_document
 from facesearch.cli.options import (
+    DeviceOption,
     EngineOption,
     GalleryOption,
     JsonOption,
     MegapixelsOption,
+    MinFaceOption,
     StrictFaceOption,
+    ThoroughOption,
     WeightsOption,
 )
 from facesearch.cli.output import columns, emit, hint, plural, say, table, tell, warn
@@ -39,9 +42,12 @@ def enrol(
         ),
     ] = None,
     strict: StrictFaceOption = False,
+    min_face: MinFaceOption = None,
+    thorough: ThoroughOption = False,
     max_megapixels: MegapixelsOption = None,
     gallery: GalleryOption = None,
     engine: EngineOption = "onnx",
+    device: DeviceOption = "auto",
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -55,7 +61,14 @@ def enrol(
       facesearch enrol "Charles" --face 17
     """
     with open_gallery(
-        gallery, create=bool(photos), weights=weights, engine=engine, max_megapixels=max_megapixels
+        gallery,
+        create=bool(photos),
+        weights=weights,
+        engine=engine,
+        max_megapixels=max_megapixels,
+        min_face=min_face,
+        thorough=thorough,
+        device=device,
     ) as opened:
         done = opened.enrol(name, *(photos or []), face=face, strict=strict)
     show_enrolment(done, as_json=as_json)

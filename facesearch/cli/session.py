@@ -37,6 +37,9 @@ def open_gallery(
     weights: Path | None = None,
     engine: Engine = "onnx",
     max_megapixels: float | None = None,
+    min_face: float | None = None,
+    thorough: bool = False,
+    device: str = "auto",
 ) -> Gallery:
     """The gallery that a command works on; progress with the models goes to stderr.
 
@@ -46,6 +49,9 @@ def open_gallery(
         weights: as given with ``--weights``.
         engine: as given with ``--engine``.
         max_megapixels: as given with ``--max-megapixels``.
+        min_face: as given with ``--min-face``.
+        thorough: as given with ``--thorough``.
+        device: as given with ``--device``.
 
     Raises:
         NotFoundError: there is no gallery, and none was to be made.
@@ -57,4 +63,13 @@ def open_gallery(
     from facesearch.images.load import MAX_MEGAPIXELS
 
     limit = MAX_MEGAPIXELS if max_megapixels is None else max_megapixels
-    return Gallery.open(folder, create=create, tell=tell, engine=engine, max_megapixels=limit)
+    return Gallery.open(
+        folder,
+        create=create,
+        engine=engine,
+        max_megapixels=limit,
+        min_face=min_face,
+        thorough=thorough,
+        device=device,
+        tell=tell,
+    )

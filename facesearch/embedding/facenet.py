@@ -26,32 +26,22 @@ class FacenetEmbedder:
     Args:
         network: the ONNX form in the precision named.
         precision: "fp32", or "int8", which takes 0.3 of the time.
-        mirror: average each crop's unit vector with that of its mirror image, for twice the time.
     """
 
-    def __init__(self, network: Network, *, precision: str = "fp32", mirror: bool = False) -> None:
+    def __init__(self, network: Network, *, precision: str = "fp32") -> None:
         info = model_info(DEFAULT_EMBEDDER)
         self._network = network
-        self._mirror = mirror
         self.name = info.name
         self.dim = info.dim
         self.input_size = info.input_size
         self.settings: dict[str, str | int | float | bool] = {
             "weights": info.assets[0].sha256,
             "precision": precision,
-            "mirror": mirror,
             "standardization": "per-image",
         }
 
     def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed a batch of crops; see ``Embedder``."""
-        if not self._mirror or not len(crops):
-            return self._embed(crops)
-        # In one go: a network call on two crops takes less than two calls on one.
-        both = self._embed(np.concatenate([crops, crops[:, :, ::-1]]))
-        return unit_rows(both[: len(crops)] + both[len(crops) :])
-
-    def _embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         rows = [
             self._network(["embedding"], image=standardize(crops[start : start + BATCH]))[0]
             for start in range(0, len(crops), BATCH)

@@ -29,7 +29,6 @@ class ReferenceEmbedder:
         self.settings: dict[str, str | int | float | bool] = {
             "weights": info.assets[0].sha256,
             "precision": "fp32-keras",
-            "mirror": False,
             "standardization": "per-image",
         }
 

@@ -11,8 +11,9 @@ from facesearch.errors import ConfigError, PhotoError
 from facesearch.gallery import answering, clusters, indexing, people, pictures, scanning, verification
 from facesearch.gallery.cache import IndexCache
 from facesearch.gallery.places import place_of
+from facesearch.gallery.recipes import FrontEnds
 from facesearch.images.load import MAX_MEGAPIXELS
-from facesearch.pipeline import FrontEnd, make_front_end
+from facesearch.pipeline import FrontEnd, Scope, front_end_for, make_front_end
 from facesearch.store.store import Store
 from facesearch.types import Match, ProbePhoto, Stats
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from facesearch.gallery.indexing import Progress
     from facesearch.gallery.people import Enrolment
     from facesearch.pipeline import Engine
-    from facesearch.types import Answer, Clustering, Face, IndexReport, Person, Probe, Verdict
+    from facesearch.types import Answer, Clustering, Face, IndexReport, Person, Probe, Recipe, Verdict
 
     Photo = str | PathLike[str]
 
@@ -48,12 +49,12 @@ class Gallery:
         store: Store,
         front_end: Callable[[], FrontEnd],
         *,
+        rebuild: Callable[[Recipe], FrontEnd] | None = None,
         index: str = DEFAULT_INDEX,
         before_rename: Callable[[], None] = _quiet,
     ) -> None:
         self._store = store
-        self._make_front_end = front_end
-        self._front: FrontEnd | None = None
+        self._front_ends = FrontEnds(store, front_end, rebuild)
         self._index_name = index
         self._before_rename = before_rename
         self._caches: dict[str, IndexCache] = {}
@@ -68,9 +69,12 @@ class Gallery:
         threads: int | None = None,
         index: str = DEFAULT_INDEX,
         max_megapixels: float = MAX_MEGAPIXELS,
+        min_face: float | None = None,
+        thorough: bool = False,
+        device: str = "auto",
         tell: Callable[[str], None] = _quiet,
     ) -> Self:
-        """Open a gallery.
+        """Open a gallery. One that an earlier version made goes on with that version's recipe; see ``reindex``.
 
         Args:
             folder: where it lives; None for ``FACESEARCH_GALLERY`` or the user's data folder.
@@ -79,6 +83,10 @@ class Gallery:
             threads: threads inside one network call; None for one a core.
             index: the vector index, "faiss" or "exact".
             max_megapixels: larger photos are refused.
+            min_face: the smallest face looked for: below 1 a share of the photo's longer side, from 1 on pixels;
+                None for 1/25.
+            thorough: look for crowds, and embed each face of a *new* gallery from more crops.
+            device: what runs the networks, a name of ``models.device``.
             tell: takes a line of progress while models are fetched on the first use.
 
         Raises:
@@ -87,10 +95,13 @@ class Gallery:
         """
         store = Store.open(Path(folder).expanduser() if folder is not None else default_gallery(), create=create)
 
-        def front_end() -> FrontEnd:
-            return make_front_end(engine=engine, threads=threads, max_megapixels=max_megapixels, tell=tell)
-
-        return cls(store, front_end, index=index)
+        scope = Scope(min_face, thorough, device, threads, max_megapixels)
+        return cls(
+            store,
+            lambda: make_front_end(engine=engine, scope=scope, tell=tell),
+            rebuild=lambda recipe: front_end_for(recipe, engine=engine, scope=scope, tell=tell),
+            index=index,
+        )
 
     def close(self) -> None:
         """Let go of the database. Harmless when repeated."""
@@ -112,13 +123,11 @@ class Gallery:
     @property
     def front_end(self) -> FrontEnd:
         """What turns photos into embeddings; made on first use."""
-        if self._front is None:
-            self._front = self._make_front_end()
-        return self._front
+        return self._front_ends.current()
 
     def use(self, front_end: FrontEnd) -> None:
         """Analyse photos with this front end from now on; several galleries may share one."""
-        self._front = front_end
+        self._front_ends.use(front_end)
 
     @property
     def threshold(self) -> float:
@@ -154,7 +163,7 @@ class Gallery:
         resolved = scanning.resolve(paths)
         report = indexing.index_photos(
             self._store,
-            self.front_end,
+            self.front_end if reprocess else self._front_ends.checked(),
             self._cache(),
             resolved,
             jobs=jobs,
@@ -251,7 +260,7 @@ class Gallery:
         Raises:
             PhotoError: the photo cannot be used.
         """
-        seen = answering.look_at(self._store, self._checked_front_end(), Path(photo))
+        seen = answering.look_at(self._store, self._front_ends.checked(), Path(photo))
         limit = self.threshold if threshold is None else threshold
         return answering.who(self._store, self.front_end, seen, method=method, threshold=limit, k=k, without=without)
 
@@ -281,7 +290,7 @@ class Gallery:
         Raises:
             PhotoError: the photo cannot be used.
         """
-        seen = answering.look_at(self._store, self._checked_front_end(), Path(photo))
+        seen = answering.look_at(self._store, self._front_ends.checked(), Path(photo))
         cache = self._cache()
         found = answering.search(
             self._store, cache, seen, limit=limit, threshold=self.threshold if threshold is None else threshold
@@ -296,7 +305,7 @@ class Gallery:
             threshold: mean squared distance at which groups are kept apart; None for the default.
         """
         cut = clusters.CUT if threshold is None else threshold
-        return clusters.cluster_unnamed(self._store, self._checked_front_end(), threshold=cut)
+        return clusters.cluster_unnamed(self._store, self._front_ends.checked(), threshold=cut)
 
     def people(self) -> list[Person]:
         """Everybody who has a name, by name."""
@@ -315,7 +324,7 @@ class Gallery:
 
     def faces(self, photo: Photo) -> list[Face]:
         """The faces that the gallery holds of a photo, by the photo's pixels; empty where it is not indexed."""
-        seen = answering.look_at(self._store, self._checked_front_end(), Path(photo))
+        seen = answering.look_at(self._store, self._front_ends.checked(), Path(photo))
         return [] if seen.photo_id is None else self._store.faces_of_photo(seen.photo_id)
 
     def stats(self) -> Stats:
@@ -373,13 +382,3 @@ class Gallery:
                 self._store, recipe, engine=self._index_name, before_rename=self._before_rename
             )
         return self._caches[recipe.key]
-
-    def _checked_front_end(self) -> FrontEnd:
-        """The front end, where the gallery's vectors were made by the same recipe; vectors of two never meet."""
-        active = self._store.state().recipe
-        if active not in (None, self.front_end.recipe.key):
-            raise ConfigError(
-                f"this gallery was made with other models or settings (recipe {active})",
-                hint="use the same --engine as for indexing, or analyse it anew: facesearch index --reprocess PATH",
-            )
-        return self.front_end

@@ -57,7 +57,7 @@ def index_photos(
 ) -> IndexReport:
     """Index every photo at or below ``paths``; see ``Gallery.index``."""
     started = time.monotonic()
-    _check_recipe(store, front_end, reprocess=reprocess)
+    store.use_recipe(front_end.recipe)
     cache.tidy()
     tally = _Tally()
     todo = list(_pending(store, front_end, paths, tally, retry=retry, reprocess=reprocess))
@@ -76,17 +76,6 @@ def index_photos(
         seconds=time.monotonic() - started,
         interrupted=tally.interrupted,
     )
-
-
-def _check_recipe(store: Store, front_end: FrontEnd, *, reprocess: bool) -> None:
-    """One gallery answers from one recipe: vectors of two are never compared."""
-    active = store.state().recipe
-    if active not in (None, front_end.recipe.key) and not reprocess:
-        raise ConfigError(
-            f"this gallery was made with other models or settings (recipe {active}, now {front_end.recipe.key})",
-            hint="index with the same --engine as before, or analyse the photos anew with --reprocess (names stay)",
-        )
-    store.use_recipe(front_end.recipe)
 
 
 def _pending(

@@ -62,7 +62,7 @@ def draw_sheet(store: Store, title: str, matches: Sequence[Match], target: Path,
 
 
 def face_crop(store: Store, match: Match) -> NDArray[np.uint8]:
-    """A square picture of a gallery face with some of what is around it, (160, 160, 3), uint8."""
+    """A square picture of a gallery face, upright, with some of what is around it, (160, 160, 3), uint8."""
     try:
         loaded = load(match.path)
     except PhotoError:
@@ -73,7 +73,8 @@ def face_crop(store: Store, match: Match) -> NDArray[np.uint8]:
         now = (loaded.orientation, loaded.width, loaded.height)
         # The file's EXIF may have changed since the face was found.
         face = replace(turn_face(face, (photo.orientation, photo.width, photo.height), now), id=face.id)
-    return crop(loaded.pixels, [face.box.scaled(loaded.scale)], size=160, settings=_LOOSE)[0]
+    cut = crop(loaded.pixels, [face.box.scaled(loaded.scale)], size=160, settings=_LOOSE)[0]
+    return np.ascontiguousarray(np.rot90(cut, -face.landmarks.quarter_turns))
 
 
 def file_name(text: str) -> str:

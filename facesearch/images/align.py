@@ -67,6 +67,7 @@ class CropSettings:
     do int8 and float32 (-0.6 to +0.1); the middle margin and the faster precision were taken.
 
     What lies beyond the photo's edge repeats the edge pixels (``edge="replicate"``) or is one grey (``"grey"``).
+    ``mirror`` exchanges left and right.
     """
 
     scale: float = 1.0
@@ -74,13 +75,20 @@ class CropSettings:
     margin: float = 12.0
     resample: str = "bilinear"
     edge: Literal["replicate", "grey"] = "replicate"
+    mirror: bool = False
 
     def as_settings(self) -> tuple[tuple[str, str | int | float | bool], ...]:
-        """Sorted (name, value) pairs for a recipe; every name starts with ``crop_``."""
-        return tuple(sorted((f"crop_{name}", value) for name, value in asdict(self).items()))
+        """Sorted (name, value) pairs for a recipe."""
+        return tuple(sorted(asdict(self).items()))
 
 
 DEFAULT_CROP = CropSettings()
+
+DEFAULT_CROPS = (CropSettings(margin=14), CropSettings(scale=1.1, square=True, margin=0, mirror=True))
+"""What one embedding is made of."""
+
+THOROUGH_CROPS = DEFAULT_CROPS
+"""What one embedding is made of with ``--thorough``."""
 
 
 def region(box: Box, settings: CropSettings = DEFAULT_CROP) -> tuple[float, float, float, float]:
@@ -119,13 +127,9 @@ def crop(
         raise ValueError(f"unknown filter {settings.resample!r}, known are {', '.join(_FILTERS)}")
     crops = np.empty((len(boxes), size, size, 3), np.uint8)
     for out, box in zip(crops, boxes, strict=True):
-        out[:] = _one(pixels, region(box, settings), size, settings)
+        one = _one(pixels, region(box, settings), size, settings)
+        out[:] = one[:, ::-1] if settings.mirror else one
     return crops
-
-
-def mirror(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The crops as in a mirror: shape (n, H, W, 3), uint8, C-contiguous, left and right exchanged."""
-    return np.ascontiguousarray(crops[:, :, ::-1])
 
 
 def _one(

@@ -12,7 +12,7 @@ from facesearch.images.align import crop
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from facesearch.types import Box, Detection, Landmarks
+    from facesearch.types import Box, Detection, Face, Landmarks
 
 _GOOD_SIZE = 80.0
 """Shorter side of a box, in pixels of the decoded photo, from which size takes nothing off: half the crop's 160."""
@@ -25,21 +25,21 @@ _PROFILE = 0.6
 """How far the nose may lie from the middle of the eyes, in eye distances along the eyes, before a face counts zero."""
 
 
-def quality(pixels: NDArray[np.uint8], detection: Detection) -> float:
+def quality(pixels: NDArray[np.uint8], face: Detection | Face) -> float:
     """Size times sharpness times frontalness, each 0 to 1, so that one bad thing is enough for a low number.
 
     Args:
         pixels: upright RGB, shape (H, W, 3), uint8.
-        detection: box and landmarks in pixels of ``pixels``.
+        face: box and landmarks in pixels of ``pixels``.
 
     Returns:
         0 (worthless) to 1 (large, sharp, frontal).
     """
-    shorter = min(detection.box.width, detection.box.height)
+    shorter = min(face.box.width, face.box.height)
     size = min(1.0, max(0.0, shorter) / _GOOD_SIZE)
     if size == 0:
         return 0.0
-    return size * _sharpness(pixels, detection.box) * _frontalness(detection.landmarks)
+    return size * _sharpness(pixels, face.box) * _frontalness(face.landmarks)
 
 
 def _sharpness(pixels: NDArray[np.uint8], box: Box) -> float:

@@ -9,16 +9,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from facesearch.config import weights_override
 from facesearch.errors import ModelError
-from facesearch.models import fetch, quantize
+from facesearch.models import fetch
 from facesearch.models.registry import DEFAULT_DETECTOR, DEFAULT_EMBEDDER, model_info
-from facesearch.models.runtime import Network
+from facesearch.models.runtime import Network, precision_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from facesearch.models.runtime import Precision
 
     Tell = Callable[[str], None]
 
@@ -26,14 +28,6 @@ REVISION = 2
 """Raise it when the exported graphs change, so that files from older versions are made anew."""
 
 NETWORKS = ("pnet", "rnet", "onet")
-
-
-Precision = Literal["fp32", "int8"]
-
-
-def best_precision() -> Precision:
-    """int8 where this processor computes it fast and right, else fp32."""
-    return "int8" if quantize.supported() else "fp32"
 
 
 def facenet_file(precision: Precision = "fp32") -> Path:
@@ -48,20 +42,21 @@ def mtcnn_file(network: str) -> Path:
     return fetch.models_folder() / f"{DEFAULT_DETECTOR}-{network}-r{REVISION}.onnx"
 
 
-def ready() -> bool:
-    """Whether everything that answering needs is cached."""
-    return all(facenet_file(precision).exists() for precision in ("fp32", best_precision())) and all(
+def ready(precision: Precision | None = None) -> bool:
+    """Whether everything that answering needs is cached; ``precision`` is the one that this processor likes best."""
+    return all(facenet_file(one).exists() for one in ("fp32", precision or precision_for("cpu"))) and all(
         mtcnn_file(name).exists() for name in NETWORKS
     )
 
 
-def pull(tell: Tell, *, weights: Path | None = None, force: bool = False) -> None:
+def pull(tell: Tell, *, weights: Path | None = None, force: bool = False, precision: Precision | None = None) -> None:
     """Make everything that is missing: download the weights, check them, export the networks.
 
     Args:
         tell: takes one line of progress at a time.
         weights: a local ``facenet_keras.h5`` to use instead of the download.
         force: make the files anew even where they are cached.
+        precision: of the embedder; None for the one that this processor likes best.
 
     Raises:
         ModelError: see ``fetch.pull_archive``; or the export failed.
@@ -81,7 +76,7 @@ def pull(tell: Tell, *, weights: Path | None = None, force: bool = False) -> Non
             fetch.checked_weights(source)
             tell("exporting FaceNet to ONNX (about half a minute, once)")
             _export_facenet(source)
-        if best_precision() == "int8" and (force or not facenet_file("int8").exists()):
+        if (precision or precision_for("cpu")) == "int8" and (force or not facenet_file("int8").exists()):
             tell("quantizing FaceNet to 8 bits (a few seconds, once)")
             _quantize_facenet()
 
@@ -98,19 +93,19 @@ def pull_samples(tell: Tell) -> Path:
     return fetch.samples_folder()
 
 
-def facenet_network(*, threads: int, tell: Tell, precision: Precision = "fp32") -> Network:
+def facenet_network(*, threads: int, tell: Tell, precision: Precision = "fp32", device: str = "cpu") -> Network:
     """The embedder's network; the first use on a machine fetches and exports it. Raises as ``pull`` does."""
-    if not ready():
-        pull(tell)
-    return Network(DEFAULT_EMBEDDER, facenet_file(precision), threads=threads)
+    if not ready(precision):
+        pull(tell, precision=precision)
+    return Network(DEFAULT_EMBEDDER, facenet_file(precision), threads=threads, device=device)
 
 
-def mtcnn_networks(*, threads: int, tell: Tell) -> dict[str, Network]:
+def mtcnn_networks(*, threads: int, tell: Tell, device: str = "cpu") -> dict[str, Network]:
     """The detector's networks by name; the first use on a machine makes them. Raises as ``pull`` does."""
     if not all(mtcnn_file(name).exists() for name in NETWORKS):
         with fetch.exclusive(tell):
             _export_mtcnn()
-    return {name: Network(DEFAULT_DETECTOR, mtcnn_file(name), threads=threads) for name in NETWORKS}
+    return {name: Network(DEFAULT_DETECTOR, mtcnn_file(name), threads=threads, device=device) for name in NETWORKS}
 
 
 def keras_weights(tell: Tell) -> Path:

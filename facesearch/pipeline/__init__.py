@@ -1,6 +1,18 @@
 """From files to embeddings: decode, detect, crop, embed; for one photo or for many side by side."""
 
-from facesearch.pipeline.front_end import ENGINES, Analysis, Engine, FrontEnd, make_front_end
+from facesearch.pipeline.front_end import STAGES, Analysis, FrontEnd, Seen
 from facesearch.pipeline.many import analyse_many
+from facesearch.pipeline.recipes import ENGINES, Engine, Scope, front_end_for, make_front_end
 
-__all__ = ["ENGINES", "Analysis", "Engine", "FrontEnd", "analyse_many", "make_front_end"]
+__all__ = [
+    "ENGINES",
+    "STAGES",
+    "Analysis",
+    "Engine",
+    "FrontEnd",
+    "Scope",
+    "Seen",
+    "analyse_many",
+    "front_end_for",
+    "make_front_end",
+]

@@ -2,34 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facesearch.errors import ConfigError
-from facesearch.images.align import DEFAULT_CROP, CropSettings, crop
+from facesearch.images.align import DEFAULT_CROPS, crop, region
 from facesearch.images.load import MAX_MEGAPIXELS, load
 from facesearch.images.quality import quality
-from facesearch.models.runtime import cores
+from facesearch.models.standardize import unit_rows
+from facesearch.pipeline.lying import in_every_orientation
 from facesearch.types import Face, Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from facesearch.detection.base import Detector
     from facesearch.embedding.base import Embedder
+    from facesearch.images.align import CropSettings
     from facesearch.images.load import LoadedPhoto
-    from facesearch.types import Detection
 
-Engine = Literal["onnx", "reference"]
-ENGINES: tuple[Engine, ...] = ("onnx", "reference")
+try:  # TEMPORARY until images/load.py has them
+    from facesearch.images.load import in_detail, without_pixels
+except ImportError:
 
-REVISION = 1
+    def in_detail(photo, factor):
+        return photo
+
+    def without_pixels(photo):
+        return photo
+
+
+REVISION = 2
 """Raise it when code that changes an embedding changes; it is part of the recipe."""
+
+STAGES = ("decode", "detect", "crop", "embed")
+"""What ``Analysis.seconds`` tells apart."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """One photo and its faces, cut out but not embedded yet.
+
+    ``faces`` run from left to right, in pixels of the upright photo at full resolution; ``crops`` is uint8,
+    (n, crops a face, size, size, 3). ``photo`` carries no pixels. ``seconds`` is CPU time by stage. There are no faces,
+    and ``skipped`` is true, where the caller knew the photo already.
+    """
+
+    photo: LoadedPhoto
+    faces: tuple[Face, ...]
+    crops: NDArray[np.uint8]
+    skipped: bool = False
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,8 +66,9 @@ class Analysis:
     """One photo and what was found in it.
 
     ``faces`` run from left to right, in pixels of the upright photo at full resolution. ``vectors`` is float32,
-    (n, dim), unit rows, row i for ``faces[i]``. ``crops`` is uint8, (n, size, size, 3): what the embedder saw. All are
-    empty, and ``skipped`` is true, where the caller knew the photo already.
+    (n, dim), unit rows, row i for ``faces[i]``. ``crops`` is uint8, (n, size, size, 3): what the embedder saw, the
+    first crop of each face. All are empty, and ``skipped`` is true, where the caller knew the photo already. ``photo``
+    carries no pixels. ``seconds`` is CPU time by stage (``STAGES``).
     """
 
     photo: LoadedPhoto
@@ -46,16 +76,20 @@ class Analysis:
     vectors: NDArray[np.float32]
     crops: NDArray[np.uint8]
     skipped: bool = False
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 class FrontEnd:
     """Turns photos into faces with embeddings, by one recipe. Safe to use from several threads.
 
+    A face's embedding is the mean of the unit vectors of its crops, brought to length 1.
+
     Args:
         detector: finds the faces.
         embedder: turns their crops into vectors.
-        crop_settings: how a face is cut out.
+        crops: how a face is cut out, once or more.
         max_megapixels: larger photos are refused.
+        recipe: what this makes, where it is an older one that is made anew; None for what the parts say.
     """
 
     def __init__(
@@ -63,24 +97,25 @@ class FrontEnd:
         detector: Detector,
         embedder: Embedder,
         *,
-        crop_settings: CropSettings = DEFAULT_CROP,
+        crops: Sequence[CropSettings] = DEFAULT_CROPS,
         max_megapixels: float = MAX_MEGAPIXELS,
+        recipe: Recipe | None = None,
     ) -> None:
         self._detector = detector
         self._embedder = embedder
-        self._crop = crop_settings
+        self._crops = tuple(crops)
         self.max_megapixels = max_megapixels
-        settings = {
-            "revision": REVISION,
-            "detector": detector.name,
-            **{f"detector_{name}": value for name, value in detector.settings.items()},
-            **{f"embedder_{name}": value for name, value in embedder.settings.items()},
-            **dict(crop_settings.as_settings()),
-        }
-        self.recipe = Recipe(embedder.name, embedder.dim, tuple(sorted(settings.items())))
+        self.recipe = recipe or self._own_recipe()
 
     def analyse(self, path: Path, known: Callable[[LoadedPhoto], bool] = lambda _: False) -> Analysis:
-        """Decode a photo, find its faces and embed them.
+        """Decode a photo, find its faces and embed them; see ``look``."""
+        return self.embed([self.look(path, known)])[0]
+
+    def look(self, path: Path, known: Callable[[LoadedPhoto], bool] = lambda _: False) -> Seen:
+        """Decode a photo, find its faces and cut them out.
+
+        A photo that shows no face, or none for sure, is looked at in the three other orientations as well, because
+        many pictures lie on their side and do not say so.
 
         Args:
             path: any photo.
@@ -90,66 +125,119 @@ class FrontEnd:
             PhotoError: the photo cannot be used.
             ModelError: the models cannot be used.
         """
-        photo = load(path, max_megapixels=self.max_megapixels)
+        seconds: dict[str, float] = {}
+        with _timed(seconds, "decode"):
+            photo = load(path, max_megapixels=self.max_megapixels)
         if known(photo):
-            return self._result(photo, [], skipped=True)
-        return self._result(photo, self._detector.detect(photo.pixels))
-
-    def _result(self, photo: LoadedPhoto, found: list[Detection], *, skipped: bool = False) -> Analysis:
-        ordered = sorted(found, key=lambda detection: (detection.box.center, detection.confidence))
-        size = self._embedder.input_size
-        crops = crop(photo.pixels, [detection.box for detection in ordered], size=size, settings=self._crop)
-        vectors = self._embedder.embed(crops) if ordered else np.empty((0, self.recipe.dim), np.float32)
+            return Seen(without_pixels(photo), (), self._no_crops(), skipped=True, seconds=seconds)
+        with _timed(seconds, "detect"):
+            found = in_every_orientation(self._detector, photo)
         up = 1 / photo.scale
-        faces = tuple(
-            Face(
-                detection.box.scaled(up),
-                detection.landmarks.scaled(up),
-                detection.confidence,
-                quality(photo.pixels, detection),
-            )
-            for detection in ordered
+        faces = sorted(
+            (Face(one.box.scaled(up), one.landmarks.scaled(up), one.confidence) for one in found),
+            key=lambda face: (face.box.center, face.confidence),
         )
-        return Analysis(photo, faces, vectors, crops, skipped)
+        with _timed(seconds, "decode"):
+            photo = self._sharp_enough(photo, faces)
+        with _timed(seconds, "crop"):
+            crops = self._cut(photo, faces)
+            judged = tuple(replace(face, quality=quality(photo.pixels, _within(photo, face))) for face in faces)
+        return Seen(without_pixels(photo), judged, crops, seconds=seconds)
+
+    def embed(self, seen: Sequence[Seen]) -> list[Analysis]:
+        """Embed the faces of several photos in one go, which takes less than photo by photo and gives the same.
+
+        Raises:
+            ModelError: the models cannot be used.
+        """
+        counts = [len(one.faces) for one in seen]
+        seconds: dict[str, float] = {}
+        with _timed(seconds, "embed"):
+            vectors = self._embed(np.concatenate([one.crops for one in seen]) if seen else self._no_crops())
+        a_face = seconds["embed"] / max(sum(counts), 1)
+        results, start = [], 0
+        for one, count in zip(seen, counts, strict=True):
+            spent = {**one.seconds, "embed": a_face * count}
+            rows = vectors[start : start + count]
+            results.append(Analysis(one.photo, one.faces, rows, one.crops[:, 0], one.skipped, spent))
+            start += count
+        return results
+
+    def embed_faces(self, path: Path, faces: Sequence[Face]) -> tuple[LoadedPhoto, NDArray[np.float32]]:
+        """Embed faces that are known already, without looking for any.
+
+        Args:
+            path: their photo.
+            faces: in pixels of the upright photo at full resolution.
+
+        Returns:
+            The photo without its pixels, and unit rows (n, dim), float32, row i for ``faces[i]``.
+
+        Raises:
+            PhotoError: the photo cannot be used.
+            ModelError: the models cannot be used.
+        """
+        photo = self._sharp_enough(load(path, max_megapixels=self.max_megapixels), faces)
+        return without_pixels(photo), self._embed(self._cut(photo, faces))
+
+    def _embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Crops (n, k, size, size, 3) to unit rows (n, dim)."""
+        count, several = crops.shape[:2]
+        if not count:
+            return np.empty((0, self.recipe.dim), np.float32)
+        rows = self._embedder.embed(crops.reshape(count * several, *crops.shape[2:]))
+        return rows if several == 1 else unit_rows(rows.reshape(count, several, self.recipe.dim).sum(axis=1))
+
+    def _cut(self, photo: LoadedPhoto, faces: Sequence[Face]) -> NDArray[np.uint8]:
+        """The crops of every face, (n, k, size, size, 3), each turned so that the face is upright."""
+        cut = self._no_crops(len(faces))
+        boxes = [face.box.scaled(photo.scale) for face in faces]
+        for place, settings in enumerate(self._crops):
+            crops = crop(photo.pixels, boxes, size=self._embedder.input_size, settings=settings)
+            for row, (face, one) in enumerate(zip(faces, crops, strict=True)):
+                turns = face.landmarks.quarter_turns
+                # In a mirrored crop a turn goes the other way round.
+                cut[row, place] = np.rot90(one, turns if settings.mirror else -turns)
+        return cut
+
+    def _sharp_enough(self, photo: LoadedPhoto, faces: Sequence[Face]) -> LoadedPhoto:
+        """The photo in more detail, where it was decoded at a reduced size and a crop would have to be enlarged."""
+        if photo.scale == 1 or not faces:
+            return photo
+        sides = []
+        for face in faces:
+            left, top, right, bottom = region(face.box, self._crops[0])
+            sides.append(min(right - left, bottom - top))
+        factor = max(int(min(sides) / self._embedder.input_size), 1)
+        return in_detail(photo, factor) if factor < 1 / photo.scale else photo
+
+    def _no_crops(self, faces: int = 0) -> NDArray[np.uint8]:
+        size = self._embedder.input_size
+        return np.empty((faces, len(self._crops), size, size, 3), np.uint8)
+
+    def _own_recipe(self) -> Recipe:
+        settings = {
+            "revision": REVISION,
+            "detector": self._detector.name,
+            **{f"detector_{name}": value for name, value in self._detector.settings.items()},
+            **{f"embedder_{name}": value for name, value in self._embedder.settings.items()},
+            **{
+                f"crop{place}_{name}": value
+                for place, one in enumerate(self._crops, start=1)
+                for name, value in one.as_settings()
+            },
+        }
+        return Recipe(self._embedder.name, self._embedder.dim, tuple(sorted(settings.items())))
 
 
-def make_front_end(
-    *,
-    engine: Engine = "onnx",
-    threads: int | None = None,
-    max_megapixels: float = MAX_MEGAPIXELS,
-    tell: Callable[[str], None] = lambda _: None,
-) -> FrontEnd:
-    """The front end with the default models; fetches them where this machine has none yet.
+def _within(photo: LoadedPhoto, face: Face) -> Face:
+    """A face in pixels of the decoded picture."""
+    return replace(face, box=face.box.scaled(photo.scale), landmarks=face.landmarks.scaled(photo.scale))
 
-    Args:
-        engine: "onnx", or "reference" for the ``mtcnn`` package and Keras themselves.
-        threads: threads inside one network call; None for one a core.
-        max_megapixels: larger photos are refused.
-        tell: takes a line of progress while models are fetched.
 
-    Raises:
-        ConfigError: there is no such engine.
-        ModelError: the models cannot be had.
-    """
-    from facesearch.models import export
-
-    if engine == "reference":
-        from facesearch.detection.reference import ReferenceDetector
-        from facesearch.embedding.reference import ReferenceEmbedder
-
-        return FrontEnd(
-            ReferenceDetector(), ReferenceEmbedder(export.keras_weights(tell)), max_megapixels=max_megapixels
-        )
-    if engine != "onnx":
-        raise ConfigError(f"no engine {engine!r}", hint=f"engines: {', '.join(ENGINES)}")
-    from facesearch.detection.mtcnn import MtcnnDetector
-    from facesearch.embedding.facenet import FacenetEmbedder
-
-    count = threads or cores()
-    best = export.best_precision()
-    network = export.facenet_network(threads=count, tell=tell, precision=best)
-    embedder = FacenetEmbedder(network, precision=best)
-    return FrontEnd(
-        MtcnnDetector(export.mtcnn_networks(threads=count, tell=tell)), embedder, max_megapixels=max_megapixels
-    )
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Add the CPU time of this thread to a stage."""
+    begun = time.thread_time()
+    yield
+    seconds[stage] = seconds.get(stage, 0.0) + time.thread_time() - begun

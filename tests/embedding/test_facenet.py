@@ -125,13 +125,3 @@ def test_int8_stays_near_fp32(embedder, crops):
     drift = np.square(vectors - embedder.embed(crops)).sum(axis=1)
     assert np.median(drift) < 0.004
     assert drift.max() < 0.03
-
-
-def test_a_mirrored_embedding_is_the_unit_mean_of_both(embedder, crops):
-    """With ``mirror`` an embedding is that of the crop and of its mirror image, added and brought to length 1."""
-    network = export.facenet_network(threads=1, tell=print)
-    both = embedder.embed(crops[:4]) + embedder.embed(np.ascontiguousarray(crops[:4, :, ::-1]))
-    expected = both / np.linalg.norm(both, axis=1, keepdims=True)
-    got = FacenetEmbedder(network, mirror=True).embed(crops[:4])
-    np.testing.assert_allclose(got, expected, atol=1e-6)
-    assert FacenetEmbedder(network, mirror=True).settings["mirror"] is True

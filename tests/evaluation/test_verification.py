@@ -70,7 +70,7 @@ def test_lost_photos_are_never_accepted(tree, fakes):
 
 def test_roles_have_their_own_front_end(tree):
     """First photos are embedded as the index would, second ones as probes; each photo once a role."""
-    index, probe = Counting(), Counting(crop_settings=CropSettings(scale=1.3))
+    index, probe = Counting(), Counting(crops=[CropSettings(scale=1.3)])
     pairs = read_pairs(tree.pairs, tree.images)
     report = evaluate(pairs, index, probe, jobs=1)
     assert (report.index_recipe, report.probe_recipe) == (index.recipe, probe.recipe)

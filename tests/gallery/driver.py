@@ -15,7 +15,7 @@ from pathlib import Path
 from facesearch.errors import GalleryBusyError
 from facesearch.gallery import cache, indexing
 from facesearch.gallery.gallery import Gallery
-from facesearch.pipeline import make_front_end
+from facesearch.pipeline import Scope, make_front_end
 from facesearch.store.store import Store
 
 indexing.GROUP_PHOTOS = 3
@@ -56,7 +56,7 @@ def main(folder: str, photos: str, moment: str = "") -> int:
         die_after(indexing, "_write", 3)
     elif moment == "enrol":
         die_after(Store, "enrol", 2)
-    front_end = make_front_end(threads=1)
+    front_end = make_front_end(scope=Scope(threads=1))
     hook = die if moment == "rename" else lambda: None
     with Gallery(Store.open(Path(folder)), lambda: front_end, before_rename=hook) as gallery:
         say("ready")

@@ -16,7 +16,7 @@ from .pictures import BLUE, RED, contents, painted
 @pytest.fixture
 def other(fake):
     """A front end with another crop."""
-    made = FrontEnd(FakeDetector(), FakeEmbedder(), crop_settings=CropSettings(scale=1.3))
+    made = FrontEnd(FakeDetector(), FakeEmbedder(), crops=[CropSettings(scale=1.3)])
     assert made.recipe.key != fake.recipe.key
     return made
 
@@ -53,7 +53,7 @@ def test_another_recipe_is_refused(tmp_path, open_gallery, other, album, ask):
     gallery = open_gallery(tmp_path / "gallery", other)
     with pytest.raises(ConfigError, match="made with other models or settings") as caught:
         ask(gallery, album)
-    assert "--reprocess" in caught.value.hint
+    assert "facesearch reindex" in caught.value.hint
     assert contents(tmp_path / "gallery") == before
     assert gallery.stats().recipe != other.recipe.key
 

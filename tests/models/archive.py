@@ -66,6 +66,6 @@ def pretend(archive: Path, put: Callable[[Any, str, Any], None] = setattr) -> li
 
     put(fetch, "_download", download)
     put(export, "_export_facenet", convert)
-    put(export, "best_precision", lambda: "int8")
+    put(export, "precision_for", lambda _: "int8")
     put(export, "_quantize_facenet", lambda: export._store(b"8 bits", export.facenet_file("int8")))
     return done

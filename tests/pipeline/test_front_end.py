@@ -93,10 +93,10 @@ def test_the_recipe_names_everything_that_changes_a_vector():
     """Detector, embedder and crop settings are in the recipe, and another crop is another recipe."""
     plain = FrontEnd(FakeDetector(), FakeEmbedder()).recipe
     names = {name for name, _ in plain.settings}
-    assert {"revision", "detector", "detector_min_side", "embedder_colours", "crop_scale", "crop_resample"} <= names
+    assert {"revision", "detector", "detector_min_side", "embedder_colours", "crop1_scale", "crop2_resample"} <= names
     same = FrontEnd(FakeDetector(), FakeEmbedder()).recipe
     others = [
-        FrontEnd(FakeDetector(), FakeEmbedder(), crop_settings=CropSettings(scale=1.2)).recipe,
+        FrontEnd(FakeDetector(), FakeEmbedder(), crops=[CropSettings(scale=1.2)]).recipe,
         FrontEnd(FakeDetector(min_side=5), FakeEmbedder()).recipe,
         FrontEnd(FakeDetector(), FakeEmbedder(dim=64)).recipe,
     ]

@@ -1,4 +1,4 @@
-"""Measurements that a user can repeat. Both sides of a comparison are measured in one run, in turn."""
+"""Our engine against the reference engine: the mtcnn package and Keras themselves."""
 
 from __future__ import annotations
 

@@ -1,0 +1,18 @@
+"""Measurements that a user can repeat. All sides of a comparison are measured in one run, in turn."""
+
+from facesearch.bench.arithmetic import Arithmetic, Embedding, Product
+from facesearch.bench.reference import Comparison, bench_index, bench_verify
+from facesearch.bench.stages import STAGES, Stages, Throughput, bench_stages
+
+__all__ = [
+    "STAGES",
+    "Arithmetic",
+    "Comparison",
+    "Embedding",
+    "Product",
+    "Stages",
+    "Throughput",
+    "bench_index",
+    "bench_stages",
+    "bench_verify",
+]

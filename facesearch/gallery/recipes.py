@@ -1,0 +1,67 @@
+"""The front end of a gallery: vectors of two recipes never meet, so the gallery's own recipe decides."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from facesearch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from facesearch.pipeline import FrontEnd
+    from facesearch.store.store import Store
+    from facesearch.types import Recipe
+
+
+class FrontEnds:
+    """Makes a gallery's front end on first use, and anew where another process moved the gallery to another recipe.
+
+    Args:
+        store: knows the recipe.
+        make: today's front end.
+        rebuild: the front end of an earlier recipe; None where there is no choice but today's.
+    """
+
+    def __init__(
+        self, store: Store, make: Callable[[], FrontEnd], rebuild: Callable[[Recipe], FrontEnd] | None = None
+    ) -> None:
+        self._store = store
+        self._make = make
+        self._rebuild = rebuild
+        self._wanted: FrontEnd | None = None
+        self._current: FrontEnd | None = None
+
+    def use(self, front_end: FrontEnd) -> None:
+        """Take this one, whatever the gallery's recipe."""
+        self._wanted = self._current = front_end
+        self._rebuild = None
+
+    def wanted(self) -> FrontEnd:
+        """The front end that was asked for, by which a new gallery is made and an old one is embedded anew."""
+        if self._wanted is None:
+            self._wanted = self._make()
+        return self._wanted
+
+    def current(self) -> FrontEnd:
+        """The front end of the gallery's recipe where it can be made, else the one that was asked for."""
+        active = self._store.state().recipe
+        if self._current is None or active not in (None, self._current.recipe.key):
+            self._current = self.wanted()
+            if self._rebuild is not None and active not in (None, self._current.recipe.key):
+                self._current = self._rebuild(next(one for one in self._store.recipes() if one.key == active))
+        return self._current
+
+    def checked(self) -> FrontEnd:
+        """The front end of the gallery's recipe.
+
+        Raises:
+            ConfigError: it cannot be made here.
+        """
+        active = self._store.state().recipe
+        if active not in (None, self.current().recipe.key):
+            raise ConfigError(
+                f"this gallery was made with other models or settings (recipe {active})",
+                hint="use the same --engine as for indexing, or embed its faces anew: facesearch reindex",
+            )
+        return self.current()

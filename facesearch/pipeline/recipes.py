@@ -1,0 +1,175 @@
+"""Which front end a recipe stands for: today's, or an older one that a gallery was made by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal, get_args
+
+from facesearch.errors import ConfigError
+from facesearch.images.align import DEFAULT_CROPS, THOROUGH_CROPS, CropSettings
+from facesearch.images.load import MAX_MEGAPIXELS
+from facesearch.models.registry import DEFAULT_EMBEDDER, model_info
+from facesearch.models.runtime import cores, precision_for, resolve_device
+from facesearch.pipeline.front_end import REVISION, FrontEnd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from facesearch.models.runtime import Precision
+    from facesearch.types import Recipe
+
+Engine = Literal["onnx", "reference"]
+ENGINES: tuple[Engine, ...] = get_args(Engine)
+
+_SAME_VECTORS = {1, REVISION}
+"""Revisions whose vectors of a given box this version still makes: 2 added faces that lie on their side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which faces are looked for, and by what. None of it changes a vector, so none of it is in the recipe.
+
+    Attributes:
+        min_face: the smallest face: below 1 a share of the photo's longer side, from 1 on pixels of the full photo;
+            None for the default, 1/25.
+        thorough: look for crowds: smaller faces, in more detail, for several times the time.
+        device: what runs the networks, a name of ``models.device``.
+        threads: threads inside one network call; None for one a core.
+        max_megapixels: larger photos are refused.
+    """
+
+    min_face: float | None = None
+    thorough: bool = False
+    device: str = "auto"
+    threads: int | None = None
+    max_megapixels: float = MAX_MEGAPIXELS
+
+
+def make_front_end(
+    *,
+    engine: Engine = "onnx",
+    scope: Scope = Scope(),
+    tell: Callable[[str], None] = lambda _: None,
+) -> FrontEnd:
+    """The front end with the default models; fetches them where this machine has none yet.
+
+    Args:
+        engine: "onnx", or "reference" for the ``mtcnn`` package and Keras themselves.
+        scope: which faces are looked for. ``thorough`` also embeds each face from more crops.
+        tell: takes a line of progress while models are fetched.
+
+    Raises:
+        ConfigError: there is no such engine, or no such device.
+        ModelError: the models cannot be had.
+    """
+    if engine not in ENGINES:
+        raise ConfigError(f"no engine {engine!r}", hint=f"engines: {', '.join(ENGINES)}")
+    crops = THOROUGH_CROPS if scope.thorough else DEFAULT_CROPS
+    return _assemble(engine, None, crops, scope, tell)
+
+
+def front_end_for(
+    recipe: Recipe,
+    *,
+    engine: Engine = "onnx",
+    scope: Scope = Scope(),
+    tell: Callable[[str], None] = lambda _: None,
+) -> FrontEnd:
+    """The front end that makes vectors of a recipe, which an earlier version may have written.
+
+    Args:
+        recipe: as a gallery holds it.
+        engine: what was asked for; "reference" is refused for a recipe of the other engine.
+        scope: which faces are looked for.
+        tell: takes a line of progress while models are fetched.
+
+    Raises:
+        ConfigError: this version cannot make them.
+        ModelError: the models cannot be had.
+    """
+    made_by, precision, crops = _read(recipe)
+    if engine == "reference" and made_by != engine:
+        raise ConfigError(
+            f"this gallery was made with other models or settings: by --engine {made_by}",
+            hint="leave --engine out, or embed its faces anew: facesearch reindex --engine reference",
+        )
+    if crops not in (DEFAULT_CROPS, THOROUGH_CROPS):
+        tell(
+            f"this gallery goes on with the recipe it was made by ({recipe.key[:8]}); "
+            "facesearch reindex moves it to this version's"
+        )
+    return _assemble(made_by, precision, crops, scope, tell, recipe)
+
+
+def _assemble(
+    engine: Engine,
+    precision: Precision | None,
+    crops: tuple[CropSettings, ...],
+    scope: Scope,
+    tell: Callable[[str], None],
+    recipe: Recipe | None = None,
+) -> FrontEnd:
+    from facesearch.models import export
+
+    limit = scope.max_megapixels
+    if engine == "reference":
+        from facesearch.detection.reference import ReferenceDetector
+        from facesearch.embedding.reference import ReferenceEmbedder
+
+        keras = ReferenceEmbedder(export.keras_weights(tell))
+        return FrontEnd(ReferenceDetector(), keras, crops=crops, max_megapixels=limit, recipe=recipe)
+    from facesearch.detection.mtcnn import MtcnnDetector
+    from facesearch.embedding.facenet import FacenetEmbedder
+
+    count = scope.threads or cores()
+    device = resolve_device(scope.device, tell)
+    precision = precision or precision_for(device)
+    network = export.facenet_network(threads=count, tell=tell, precision=precision, device=device)
+    detector = MtcnnDetector(export.mtcnn_networks(threads=count, tell=tell, device=device))
+    embedder = FacenetEmbedder(network, precision=precision)
+    return FrontEnd(detector, embedder, crops=crops, max_megapixels=limit, recipe=recipe)
+
+
+def _read(recipe: Recipe) -> tuple[Engine, Precision, tuple[CropSettings, ...]]:
+    """What a recipe says: engine, precision and crops."""
+    settings = dict(recipe.settings)
+    info = model_info(DEFAULT_EMBEDDER)
+    engine: Engine = "reference" if recipe.model == f"{info.name}-reference" else "onnx"
+    precision: Precision = "int8" if settings.get("embedder_precision") == "int8" else "fp32"
+    if (
+        recipe.model not in (info.name, f"{info.name}-reference")
+        or settings.get("embedder_weights") != info.assets[0].sha256
+        or settings.get("revision") not in _SAME_VECTORS
+    ):
+        raise _unknown(recipe)
+    # Revision 1 knew one crop, and a mirror image that belonged to the embedder.
+    prefixes = ["crop_"] if settings["revision"] == 1 else _numbered(settings)
+    try:
+        crops = [_crop(settings, prefix) for prefix in prefixes]
+    except (TypeError, ValueError) as exc:
+        raise _unknown(recipe) from exc
+    if settings.get("embedder_mirror"):
+        crops.append(_crop({**settings, "crop_mirror": True}, "crop_"))
+    if not crops:
+        raise _unknown(recipe)
+    return engine, precision, tuple(crops)
+
+
+def _numbered(settings: dict[str, str | int | float | bool]) -> list[str]:
+    """The prefixes crop1_, crop2_ and so on that occur."""
+    found = {name.split("_")[0] for name in settings if name.startswith("crop")}
+    return [f"crop{place}_" for place in range(1, len(found) + 1)]
+
+
+def _crop(settings: dict[str, str | int | float | bool], prefix: str) -> CropSettings:
+    said = {name.removeprefix(prefix): value for name, value in settings.items() if name.startswith(prefix)}
+    if not said or set(said) - {one.name for one in fields(CropSettings)}:
+        raise ValueError(f"no crop: {said}")
+    return CropSettings(**said)  # type: ignore[arg-type]
+
+
+def _unknown(recipe: Recipe) -> ConfigError:
+    return ConfigError(
+        f"this gallery was made with models or settings that this version does not know (recipe {recipe.key})",
+        hint="move it to this version's: facesearch reindex",
+    )

@@ -1,0 +1,283 @@
+"""Work in processes of their own: it goes out in chunks and comes back in order; a process that dies costs nothing.
+
+A worker is started by ``subprocess``, not by ``multiprocessing``, because that imports the caller's main module
+anew: a script without ``if __name__ == "__main__"`` would run a second time, and one on standard input not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import traceback
+from collections import deque
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.reduction import ForkingPickler
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+
+from facesearch.errors import ConfigError, FacesearchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from types import TracebackType
+    from typing import Self
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+if TYPE_CHECKING:
+    Ask = Callable[[Any], Any]
+    Task = Callable[[Sequence[Item], Ask], Iterable[Result]]
+
+CHUNK = 16
+"""Items a worker is given at once, at most; fewer near the end, so that all workers finish together."""
+
+CHUNKS_AHEAD = 4
+"""Full chunks a worker that may be under way or waiting for an earlier result: what bounds memory."""
+
+HOPELESS = 8
+"""So many deaths before the first result are the fault of this machine, not of an item."""
+
+_GRACE = 5.0
+"""Seconds to wait for a process that has closed its pipe."""
+
+_START = """
+import sys
+from multiprocessing.connection import Connection
+parent = Connection({handle})
+sys.path[:] = parent.recv()
+from facesearch.pipeline.workers import serve
+serve(parent)
+"""
+
+_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+
+
+class NotSendableError(Exception):
+    """The task cannot be sent to another process: some part cannot be pickled, or not be imported there."""
+
+
+@dataclass(slots=True, eq=False)
+class _Slot(Generic[Item, Result]):
+    """An item and, once it is ``done``, its result. A ``suspect`` was being worked on when a worker died."""
+
+    item: Item
+    result: Result | None = None
+    done: bool = False
+    suspect: bool = False
+
+    def settle(self, result: Result) -> None:
+        self.result = result
+        self.done = True
+
+
+class Workers(Generic[Item, Result]):
+    """Worker processes that share one task; a context manager, which ends them at once.
+
+    Workers ignore Ctrl-C, which is for the parent to handle, and end when the parent does, however it ends.
+
+    Args:
+        task: takes a chunk of items and a function that asks the parent a question, and gives a result for each item,
+            in their order, as soon as it has it. It is pickled once, so it must be importable in another process.
+        count: how many processes.
+        answer: answers the questions, in this process.
+        lost: the result of an item that killed the worker that had nothing else to do; takes the item and how the
+            worker ended.
+
+    Raises:
+        NotSendableError: the task cannot be pickled here, or not unpickled there.
+        ConfigError: processes cannot be started.
+    """
+
+    def __init__(
+        self,
+        task: Task[Item, Result],
+        count: int,
+        *,
+        answer: Ask,
+        lost: Callable[[Item, str], Result],
+    ) -> None:
+        try:
+            self._task = bytes(ForkingPickler.dumps(task))
+        except Exception as exc:
+            raise NotSendableError(str(exc)) from exc
+        self._count = count
+        self._answer = answer
+        self._lost = lost
+        self._order: deque[_Slot[Item, Result]] = deque()
+        self._again: deque[_Slot[Item, Result]] = deque()
+        self._deaths = 0
+        self._proven = False
+        self._workers: list[_Worker[Item, Result]] = []
+        try:
+            self._start(count)
+        except BaseException:
+            self._stop()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def run(self, items: Iterable[Item]) -> Generator[tuple[Item, Result]]:
+        """Each item and its result, in the order of ``items``, which is read a bounded number ahead.
+
+        Raises:
+            FacesearchError: the task raised it.
+            RuntimeError: the task raised anything else; its traceback is attached as a note.
+            ConfigError: processes can no longer be started, or all of them die before the first result.
+        """
+        source = iter(items)
+        ahead: deque[Item] = deque()
+        while True:
+            self._hand_out(ahead, source)
+            if not self._order:
+                return
+            # With a result at hand, only look whether a worker needs something.
+            self._listen(timeout=0 if self._order[0].done else None)
+            if self._order[0].done:
+                slot = self._order.popleft()
+                yield slot.item, slot.result  # type: ignore[misc]
+
+    def _start(self, count: int) -> None:
+        """Start processes side by side, and wait until all are ready."""
+        fresh: list[_Worker[Item, Result]] = []
+        for _ in range(count):
+            fresh.append(_Worker(self._task))
+            self._workers.append(fresh[-1])
+        for worker in fresh:
+            worker.await_ready()
+
+    def _stop(self) -> None:
+        for worker in self._workers:
+            worker.kill()
+        self._workers.clear()
+
+    def _hand_out(self, ahead: deque[Item], source: Iterator[Item]) -> None:
+        """Give every worker that has nothing to do a chunk, as far as there is one; replace those that died."""
+        while busy := sum(bool(worker.slots) for worker in self._workers) < self._count:
+            slots = self._next_chunk(ahead, source)
+            if not slots:
+                return
+            if busy and all(worker.slots for worker in self._workers):
+                self._start(1)
+            idle = next(worker for worker in self._workers if not worker.slots)
+            idle.slots.extend(slots)
+            if not idle.send([slot.item for slot in slots]):
+                self._bury(idle)
+
+    def _next_chunk(self, ahead: deque[Item], source: Iterator[Item]) -> list[_Slot[Item, Result]]:
+        """What to do next, a suspect alone; empty where there is nothing, or too much is under way already."""
+        if self._again:
+            return [self._again.popleft()]
+        room = self._count * CHUNK * CHUNKS_AHEAD - len(self._order)
+        # Looking two full chunks a worker ahead tells when the end is near.
+        ahead.extend(islice(source, 2 * self._count * CHUNK - len(ahead)))
+        size = min(max(1, len(ahead) // (2 * self._count)), len(ahead), room)
+        slots = [_Slot[Item, Result](ahead.popleft()) for _ in range(size)]
+        self._order.extend(slots)
+        return slots
+
+    def _listen(self, timeout: float | None) -> None:
+        """Take one message of every worker that has one."""
+        heard = wait([worker.connection for worker in self._workers], timeout)
+        for worker in [worker for worker in self._workers if worker.connection in heard]:
+            try:
+                kind, value = worker.connection.recv()
+            except (EOFError, OSError):
+                self._bury(worker)
+                continue
+            if kind == "error":
+                raise value
+            if kind == "result":
+                worker.slots.popleft().settle(value)
+                self._proven = True
+            elif not worker.send(self._answer(value)):
+                self._bury(worker)
+
+    def _bury(self, worker: _Worker[Item, Result]) -> None:
+        """A worker died: its items are tried again one by one, and one that was tried like that is given up."""
+        self._workers.remove(worker)
+        cause = worker.kill()
+        self._deaths += 1
+        if not self._proven and self._deaths >= HOPELESS:
+            raise _no_workers(f"they die before they give a result ({cause})")
+        for slot in worker.slots:
+            if slot.suspect:
+                slot.settle(self._lost(slot.item, cause))
+            else:
+                slot.suspect = True
+                self._again.append(slot)
+
+
+class _Worker(Generic[Item, Result]):
+    """One process, and the items that it has not given a result for."""
+
+    def __init__(self, task: bytes) -> None:
+        self.slots: deque[_Slot[Item, Result]] = deque()
+        self.connection, theirs = Pipe()
+        with theirs:
+            self._process = _launch(theirs.fileno())
+        if self.send(sys.path):
+            try:
+                self.connection.send_bytes(task)
+            except OSError:
+                pass  # it died: ``await_ready`` says how
+
+    def await_ready(self) -> None:
+        """Wait until the process has the task.
+
+        Raises:
+            NotSendableError: the task cannot be unpickled there.
+            ConfigError: it died.
+        """
+        try:
+            kind, value = self.connection.recv()
+        except (EOFError, OSError):
+            raise _no_workers(f"one died while it started ({self.kill()})") from None
+        if kind != "ready":
+            raise NotSendableError(value)
+
+    def send(self, message: object) -> bool:
+        """Send a message; false where nobody is there to take it."""
+        try:
+            self.connection.send(message)
+        except OSError:
+            return False
+        return True
+
+    def kill(self) -> str:
+        """End the process, if it has not ended, and say how it did."""
+        broken = self._process.poll() is None and self.connection.closed
+        self.connection.close()
+        return f"{broken}"
+
+
+def _launch(handle: int) -> subprocess.Popen[bytes]:
+    """Start a process that serves at the other end of a pipe, deaf to Ctrl-C from its very beginning."""
+    command = [sys.executable, "-P", f"-Xutf8={sys.flags.utf8_mode}", "-c", _START.format(handle=handle)]
+    # A blocked signal stays blocked in a child, and one that arrives meanwhile is not lost to us.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, **_ONE_THREAD},
+            pass_fds=[handle],
+        )
+    except OSError as exc:
+        raise _no_workers(exc.strerror or str(exc)) from exc
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _no_workers(reason: str) -> ConfigError:
+    return ConfigError(f"worker processes cannot be used: {reason}", hint="work in one process: --jobs 1")
