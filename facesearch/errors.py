@@ -24,6 +24,7 @@ Every error carries a one-line ``message`` that a user can read and, where there
 
 from __future__ import annotations
 
+import copyreg
 from pathlib import Path
 
 
@@ -36,6 +37,10 @@ class FacesearchError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Worker processes send errors. Exception would give the message to a constructor that takes other arguments.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class ConfigError(FacesearchError):

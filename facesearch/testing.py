@@ -57,10 +57,13 @@ class FakeDetector:
         self.min_side = min_side
         self.settings: dict[str, str | int | float | bool] = {"min_side": min_side}
 
-    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-        """The faces of a picture (H, W, 3); confidence is 0.9 for a tiny one to 1.0 for one that fills the picture."""
+    def detect(self, image: NDArray[np.uint8], *, scale: float = 1.0) -> list[Detection]:
+        """The faces of a picture (H, W, 3); confidence is 0.9 for a tiny one to 1.0 for one that fills the picture.
+
+        ``min_side`` is in pixels of the photo at full resolution, of which the picture is ``scale``.
+        """
         coloured = image.max(axis=2).astype(int) - image.min(axis=2) > COLOURFUL
-        boxes = [box for box in _blocks(coloured, 0, 0) if min(box.width, box.height) >= self.min_side]
+        boxes = [box for box in _blocks(coloured, 0, 0) if min(box.width, box.height) >= self.min_side * scale]
         boxes.sort(key=lambda box: (-box.area, box.left, box.top))
         return [Detection(box, _landmarks(box), 0.9 + 0.1 * box.area / coloured.size) for box in boxes]
 
@@ -114,6 +117,7 @@ def check_detector(detector: Detector, image: NDArray[np.uint8], faces: Sequence
     found = detector.detect(image)
     _require(np.array_equal(image, before), "detecting leaves the picture as it was")
     _require(detector.detect(image) == found, "the same picture gives the same detections")
+    _require(isinstance(detector.detect(image, scale=0.5), list), "a detector is told the scale of the picture")
     confidences = [face.confidence for face in found]
     _require(confidences == sorted(confidences, reverse=True), "detections come in order of falling confidence")
     height, width = image.shape[:2]

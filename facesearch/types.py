@@ -265,6 +265,24 @@ class IndexReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ReindexReport:
+    """What a ``reindex`` run did.
+
+    ``recipe`` is the key of the recipe that the gallery was to be moved to, ``switched`` whether it answers by that
+    recipe now. ``faces`` were embedded in this run. ``failed`` are photos with faces that could not be embedded, and
+    ``dropped`` how many faces lost their vectors because of that.
+    """
+
+    recipe: str
+    switched: bool
+    faces: int
+    dropped: int
+    failed: tuple[Failure, ...]
+    seconds: float
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Cluster:
     """Faces that nobody has named and that look alike; ``matches[0]`` is the most central one."""
 
@@ -283,11 +301,15 @@ class Clustering:
 
 @dataclass(frozen=True, slots=True)
 class ProbePhoto:
-    """A probe and the answers for its faces, left to right; ``error`` says why there are none."""
+    """A probe and the answers for its faces, left to right; ``error`` says why there are none.
+
+    ``warnings`` say what was odd about the photo but did not hinder, one sentence each.
+    """
 
     path: str
     answers: tuple[Answer, ...] = ()
     error: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from facesearch.cli.guard import Commands
 from facesearch.cli.indexing import index
 from facesearch.cli.models import models, models_app
 from facesearch.cli.people import enrol, people, stats
+from facesearch.cli.reindexing import reindex
 from facesearch.cli.teaching import lesson
 
 app = typer.Typer(
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for _command in (index, enrol, who, verify, search, cluster, name, people, stats, demo):
+for _command in (index, enrol, who, verify, search, cluster, name, people, stats, reindex, demo):
     app.command(help=lesson(_command))(_command)
 app.add_typer(models_app, name="models", help=lesson(models))
 app.add_typer(evaluate_app, name="evaluate", help=lesson(evaluate))

@@ -18,7 +18,7 @@ from facesearch.cli.options import (
     ThresholdOption,
     WeightsOption,
 )
-from facesearch.cli.output import columns, complain, emit, hint, plural, say, tell
+from facesearch.cli.output import columns, complain, emit, hint, plural, say, tell, warn
 from facesearch.cli.places import short
 from facesearch.cli.session import open_gallery
 from facesearch.errors import ConfigError
@@ -86,6 +86,8 @@ def who(
         limit = opened.threshold if threshold is None else threshold
         for photo in opened.who_many(photos, method=method, threshold=threshold, k=votes):
             answered.append(photo)
+            for odd in photo.warnings:
+                warn(f"{photo.path}: {odd}")
             if not as_json:
                 _show_answers(photo, limit)
             if targets and photo.error is None:

@@ -1,15 +1,18 @@
 """``bench``: measurements that anybody can repeat."""
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facesearch.cli.options import JsonOption
-from facesearch.cli.output import emit, say, tell
+from facesearch.cli.output import Cell, emit, plural, say, table, tell
+from facesearch.cli.progress import bar
 from facesearch.cli.teaching import lesson
 
 if TYPE_CHECKING:
-    from facesearch.bench import Comparison
+    from facesearch.bench import Arithmetic, Comparison, Stages
 
 bench_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
@@ -17,20 +20,21 @@ RunsOption = Annotated[int, typer.Option("--runs", min=1, help="Counted runs of 
 
 
 def bench(context: typer.Context) -> None:
-    """Measure against the reference engine: the mtcnn package and Keras themselves.
+    """Measure how fast it is on this machine: against the reference engine, and stage by stage.
 
-    Both sides run in turn on the sample photos, and the medians are compared.
+    The reference engine is the mtcnn package and Keras themselves. All sides of a comparison run in turn.
 
     Examples:
       facesearch bench index
       facesearch bench verify --runs 5
+      facesearch bench stages --photos ~/Pictures/2024
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
 
 def index(*, runs: RunsOption = 3, as_json: JsonOption = False) -> None:
-    """Photos per second of indexing with one worker.
+    """Photos per second of indexing with one worker, against the reference engine.
 
     Example:
       facesearch bench index --runs 5
@@ -41,7 +45,7 @@ def index(*, runs: RunsOption = 3, as_json: JsonOption = False) -> None:
 
 
 def verify(*, runs: RunsOption = 3, as_json: JsonOption = False) -> None:
-    """CPU seconds of comparing two photos in a process of its own.
+    """CPU seconds of comparing two photos in a process of its own, against the reference engine.
 
     Example:
       facesearch bench verify --runs 5
@@ -49,6 +53,107 @@ def verify(*, runs: RunsOption = 3, as_json: JsonOption = False) -> None:
     from facesearch.bench import bench_verify
 
     _show(bench_verify(runs=runs, tell=tell), as_json=as_json)
+
+
+def stages(
+    *,
+    photos: Annotated[
+        Path | None,
+        typer.Option(
+            "--photos", metavar="DIR", show_default=False, help="A folder of your own photos; else the sample photos."
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", metavar="N", min=1, show_default=False, help="Photos at once, against one; else a core each."
+        ),
+    ] = None,
+    runs: RunsOption = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """Where the time of indexing goes, what more jobs bring, and how near the embedder is to this processor's limit.
+
+    Nothing is written to your gallery.
+
+    Examples:
+      facesearch bench stages
+      facesearch bench stages --photos ~/Pictures/2024 --jobs 4
+    """
+    from facesearch.bench import bench_stages
+
+    with bar() as shown:
+        result = bench_stages(photos.expanduser() if photos else None, jobs=jobs, runs=runs, tell=tell, progress=shown)
+    if as_json:
+        emit(_stages_document(result))
+    else:
+        _show_stages(result)
+
+
+def _show_stages(result: "Stages") -> None:
+    say(
+        (plural(result.photos, "photo"), "bold"),
+        f", {plural(result.faces, 'face')}; CPU time of one photo after another on one core, "
+        f"medians of {plural(result.runs, 'run')}",
+    )
+    total = sum(result.ms.values())
+    rows: list[tuple[Cell, ...]] = [
+        (stage if stage != "embed" else f"embed ({result.precision})", f"{ms:.1f}", f"{ms / total:.0%}")
+        for stage, ms in result.ms.items()
+    ]
+    table(("stage", "ms a photo", "share"), [*rows, ("all", f"{total:.1f}", "")], right={1, 2})
+    say()
+    table(
+        ("jobs", "photos/s", "faces/s", "memory at most"),
+        [
+            (
+                str(one.jobs),
+                f"{one.photos_per_second:.1f}",
+                f"{one.faces_per_second:.1f}",
+                f"{one.peak_bytes / 1e6:,.0f} MB",
+            )
+            for one in result.throughput
+        ],
+        right={0, 1, 2, 3},
+    )
+    say()
+    _show_arithmetic(result.arithmetic)
+
+
+def _show_arithmetic(result: "Arithmetic") -> None:
+    say(
+        ("float32 on one core", "bold"),
+        f", the embedder in batches of {result.batch}, {result.flop / 1e9:.2f} GFLOP a face",
+    )
+    rows = [
+        (f"product by {one.library}", "×".join(map(str, one.shape)), f"{one.gflops:.1f}") for one in result.products
+    ]
+    fp32, *others = result.embeddings
+    rows.append(("embedder", f"{fp32.ms:.1f} ms a face", f"{result.gflops:.1f}"))
+    table(("", "", "GFLOP/s"), rows, right={2})
+    say(f"the embedder reaches {result.share:.0%} of the best product")
+    for one in others:
+        say(f"{one.precision}: {one.ms:.1f} ms a face, {fp32.ms / one.ms:.1f} times as fast as float32")
+    if not others:
+        say("int8 is not used: this processor has no fast 8-bit arithmetic")
+
+
+def _stages_document(result: "Stages") -> dict[str, object]:
+    limit = result.arithmetic
+    return {
+        "photos": result.photos,
+        "faces": result.faces,
+        "runs": result.runs,
+        "precision": result.precision,
+        "cpu_ms_per_photo": result.ms,
+        "throughput": [asdict(one) for one in result.throughput],
+        "flop_per_face": limit.flop,
+        "batch": limit.batch,
+        "products": [asdict(one) for one in limit.products],
+        "embeddings": [{"precision": one.precision, "ms_per_face": one.ms} for one in limit.embeddings],
+        "embedder_gflops": limit.gflops,
+        "share_of_best_product": limit.share,
+    }
 
 
 def _show(result: "Comparison", *, as_json: bool) -> None:
@@ -71,3 +176,4 @@ def _show(result: "Comparison", *, as_json: bool) -> None:
 bench_app.callback()(bench)
 bench_app.command(help=lesson(index))(index)
 bench_app.command(help=lesson(verify))(verify)
+bench_app.command(help=lesson(stages))(stages)

@@ -72,7 +72,12 @@ def who_document(photos: Sequence[ProbePhoto], threshold: float) -> Document:
         "fpir": None,
         "threshold": threshold,
         "photos": [
-            {"path": photo.path, "error": photo.error, "faces": [_answer(answer) for answer in photo.answers]}
+            {
+                "path": photo.path,
+                "error": photo.error,
+                "faces": [_answer(answer) for answer in photo.answers],
+                "warnings": list(photo.warnings),
+            }
             for photo in photos
         ],
     }

@@ -20,11 +20,13 @@ class Detector(Protocol):
     settings: dict[str, str | int | float | bool]
     """Everything that changes what is found; goes into the recipe."""
 
-    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+    def detect(self, image: NDArray[np.uint8], *, scale: float = 1.0) -> list[Detection]:
         """Find the faces of one picture.
 
         Args:
             image: upright RGB, shape (H, W, 3), uint8, C-contiguous.
+            scale: size of ``image`` divided by the size of the photo at full resolution, at most 1: what a detector
+                needs to know that looks for faces from so many pixels of the photo up.
 
         Returns:
             Boxes and landmarks in pixels of ``image``, highest confidence first; empty where there is no face.

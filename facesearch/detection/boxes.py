@@ -22,33 +22,46 @@ def overlaps(a: Boxes, b: Boxes, over: Literal["union", "smaller"] = "union") ->
     Returns:
         Shape (len(a), len(b)), 0 to 1; 0 where an area is empty.
     """
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=2)
-    area_a = np.prod(a[:, 2:] - a[:, :2], axis=1)[:, None]
-    area_b = np.prod(b[:, 2:] - b[:, :2], axis=1)[None, :]
+    left, top, right, bottom = (column[:, None] for column in a.T)
+    shared = np.maximum(np.minimum(right, b[:, 2]) - np.maximum(left, b[:, 0]), 0)
+    shared *= np.maximum(np.minimum(bottom, b[:, 3]) - np.maximum(top, b[:, 1]), 0)
+    area_a, area_b = (right - left) * (bottom - top), (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
     whole = area_a + area_b - shared if over == "union" else np.minimum(area_a, area_b)
     return np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0)
 
 
 def nms(
-    boxes: Boxes, scores: Scores, threshold: float, over: Literal["union", "smaller"] = "union"
+    boxes: Boxes,
+    scores: Scores,
+    threshold: float,
+    over: Literal["union", "smaller"] = "union",
+    groups: NDArray[np.intp] | None = None,
 ) -> NDArray[np.intp]:
     """Non-maximum suppression as the ``mtcnn`` package does it.
 
     A box goes if *any* better box overlaps it by more than ``threshold``, even one that goes itself.
+
+    Args:
+        boxes: shape (n, 4).
+        scores: shape (n,).
+        threshold: an overlap, 0 to 1.
+        over: what an overlap is a share of; see ``overlaps``.
+        groups: shape (n,); boxes of different groups leave each other alone. None where all are of one.
 
     Returns:
         Indices of the boxes that stay, best score first; equal scores keep their order.
     """
     order = np.argsort(-scores, kind="stable")
     ranked = boxes[order]
+    kinds = None if groups is None else groups[order]
     stays = np.ones(len(order), dtype=bool)
     for start in range(0, len(order), _BLOCK):
-        block = ranked[start : start + _BLOCK]
-        covered = overlaps(block, ranked[: start + len(block)], over) > threshold
+        stop = min(start + _BLOCK, len(order))
+        covered = overlaps(ranked[start:stop], ranked[:stop], over) > threshold
+        if kinds is not None:
+            covered &= kinds[start:stop, None] == kinds[:stop]
         # Row i of the block has rank start + i: only better-ranked columns count.
-        stays[start : start + len(block)] = ~np.tril(covered, start - 1).any(axis=1)
+        stays[start:stop] = ~np.tril(covered, start - 1).any(axis=1)
     return order[stays]
 
 

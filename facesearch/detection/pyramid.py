@@ -6,13 +6,35 @@ Pillow's BOX (which takes or leaves whole pixels) and BILINEAR lost a face that 
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_SPAN = 32
+"""Input pixels that one matrix product takes in. Of 16 to 96 tried on pictures of 300 and of 1280 pixels, the fastest:
+longer ones multiply more zeros, shorter ones make more calls."""
+
+
+_LEAST = 8
+"""Output pixels of one matrix product: thinner ones are slow."""
+
+
+class _Band(NamedTuple):
+    """Output pixels ``start`` to ``stop`` as a product of input pixels ``low`` to ``high`` and ``weights``.
+
+    ``weights`` has the shape (high − low, stop − start).
+    """
+
+    start: int
+    stop: int
+    low: int
+    high: int
+    weights: NDArray[np.float32]
 
 
 def scales(height: int, width: int, min_face: float, *, factor: float, cell: int = 12) -> list[float]:
@@ -29,35 +51,47 @@ def scales(height: int, width: int, min_face: float, *, factor: float, cell: int
 
 
 @lru_cache(maxsize=256)
-def _taps(size: int, wanted: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Which input pixels each output pixel covers, and by how much: indices and weights, both (taps, wanted)."""
+def _bands(size: int, wanted: int) -> tuple[_Band, ...]:
+    """How ``wanted`` pixels come from ``size``: each is the mean of the stretch that it covers."""
     edges = np.arange(wanted + 1) * (size / wanted)
     low, high = edges[:-1], edges[1:]
-    count = int(np.ceil(size / wanted)) + 1
-    pixels = np.floor(low).astype(np.intp)[None, :] + np.arange(count)[:, None]
+    # Input pixels that each output pixel covers, and by how much: both (taps, wanted).
+    pixels = low.astype(int) + np.arange(math.ceil(size / wanted) + 1)[:, None]
     cover = np.clip(np.minimum(high, pixels + 1) - np.maximum(low, pixels), 0, 1) * (wanted / size)
-    return np.minimum(pixels, size - 1), cover.astype(np.float32)
-
-
-def _shrink_rows(image: NDArray[np.float32], wanted: int) -> NDArray[np.float32]:
-    indices, weights = _taps(image.shape[0], wanted)
-    total = image[indices[0]] * weights[0][:, None, None]
-    for index, weight in zip(indices[1:], weights[1:], strict=True):
-        total += image[index] * weight[:, None, None]
-    return total
+    step = max(_SPAN * wanted // size, _LEAST)
+    starts = np.arange(0, wanted, step)
+    stops = np.minimum(starts + step, wanted)
+    lows, highs = pixels[0, starts], np.minimum(np.ceil(edges[stops]).astype(int), size)
+    band, place = np.divmod(np.arange(wanted), step)
+    inside = pixels - lows[band]
+    stacked = np.zeros((len(starts), inside.max() + 1, step), np.float32)
+    stacked[band, inside, place] = cover
+    return tuple(
+        _Band(start, stop, low, high, weights[: high - low, : stop - start])
+        for start, stop, low, high, weights in zip(
+            starts.tolist(), stops.tolist(), lows.tolist(), highs.tolist(), stacked, strict=True
+        )
+    )
 
 
 def shrink(image: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
     """Resample to a smaller size; each output pixel is the mean of the area that it covers.
 
     Args:
-        image: shape (H, W, C), float32.
+        image: shape (C, H, W), float32.
         height: wanted rows, 1 to H.
         width: wanted columns, 1 to W.
 
     Returns:
-        Shape (height, width, C), float32.
+        Shape (C, height, width), float32, C-contiguous.
     """
-    # Whole rows are gathered at a time, so the second pass wants its columns as rows in memory.
-    columns = np.ascontiguousarray(_shrink_rows(image, height).swapaxes(0, 1))
-    return _shrink_rows(columns, width).swapaxes(0, 1)
+    channels, rows, columns = image.shape
+    low = np.empty((channels, height, columns), np.float32)
+    for band in _bands(rows, height):
+        np.matmul(band.weights.T, image[:, band.low : band.high], out=low[:, band.start : band.stop])
+    # All channels in one product: the columns do not mind whose rows they are.
+    lines = low.reshape(channels * height, columns)
+    small = np.empty((channels * height, width), np.float32)
+    for band in _bands(columns, width):
+        np.matmul(lines[:, band.low : band.high], band.weights, out=small[:, band.start : band.stop])
+    return small.reshape(channels, height, width)

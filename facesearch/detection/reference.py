@@ -30,15 +30,15 @@ class ReferenceDetector:
         }
         self._model: Any = None
 
-    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+    def detect(self, image: NDArray[np.uint8], *, scale: float = 1.0) -> list[Detection]:
         """Find the faces of one picture; see ``Detector``."""
-        picture, scale = fit(image, self.options.max_side)
+        picture, shrunk = fit(image, self.options.side(max(image.shape[:2]) / scale))
         if min(picture.shape[:2]) < CELL:
             return []
         try:
             found = self.model().detect_faces(
                 picture,
-                min_face_size=self.options.smallest(*picture.shape[:2]),
+                min_face_size=self.options.smallest(*picture.shape[:2], scale * shrunk),
                 output_type="numpy",
                 box_format="xyxy",
             )
@@ -47,7 +47,7 @@ class ReferenceDetector:
             return []
         rows = np.asarray(found, dtype=np.float32).reshape(-1, 16)
         points = rows[:, 6:].reshape(-1, 2, 5).swapaxes(1, 2)
-        return to_detections(rows[:, 1:5] / scale, rows[:, 5], points / scale, image.shape)
+        return to_detections(rows[:, 1:5] / shrunk, rows[:, 5], points / shrunk, image.shape)
 
     def model(self) -> Any:  # noqa: ANN401 - the package ships no types
         """The package's own object, made on first use.

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Self
 
 from facesearch.config import default_gallery
 from facesearch.errors import ConfigError, PhotoError
-from facesearch.gallery import answering, clusters, indexing, people, pictures, scanning, verification
+from facesearch.gallery import answering, clusters, indexing, maintenance, people, pictures, scanning, verification
 from facesearch.gallery.cache import IndexCache
 from facesearch.gallery.places import place_of
 from facesearch.gallery.recipes import FrontEnds
 from facesearch.images.load import MAX_MEGAPIXELS
 from facesearch.pipeline import FrontEnd, Scope, front_end_for, make_front_end
 from facesearch.store.store import Store
-from facesearch.types import Match, ProbePhoto, Stats
+from facesearch.types import Match, ProbePhoto
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from facesearch.gallery.indexing import Progress
     from facesearch.gallery.people import Enrolment
     from facesearch.pipeline import Engine
-    from facesearch.types import Answer, Clustering, Face, IndexReport, Person, Probe, Recipe, Verdict
+    from facesearch.types import Answer, Clustering, Face, IndexReport, Person, Probe, Recipe, Stats, Verdict
 
     Photo = str | PathLike[str]
 
@@ -182,7 +182,7 @@ class Gallery:
         Raises:
             ConfigError: a folder does not exist, or is empty as an unmounted drive would be.
         """
-        return [str(file.path) for file in indexing.find_missing(self._store, scanning.resolve(folders))[0]]
+        return [str(file.path) for file in maintenance.find_missing(self._store, scanning.resolve(folders))[0]]
 
     def prune(self, *folders: Photo, yes: bool = False) -> int:
         """Forget photos whose files below ``folders`` are gone; the journal keeps their names. Returns how many.
@@ -190,8 +190,8 @@ class Gallery:
         Raises:
             ConfigError: as ``missing``; or more than 20 % are gone and ``yes`` was not said.
         """
-        missing, total = indexing.find_missing(self._store, scanning.resolve(folders))
-        return indexing.prune(self._store, missing, total, yes=yes)
+        missing, total = maintenance.find_missing(self._store, scanning.resolve(folders))
+        return maintenance.prune(self._store, missing, total, yes=yes)
 
     def enrol(self, name: str, *photos: Photo, face: int | None = None, strict: bool = False) -> Enrolment:
         """Give one face of each photo to a person; photos that are new are indexed first.
@@ -260,9 +260,7 @@ class Gallery:
         Raises:
             PhotoError: the photo cannot be used.
         """
-        seen = answering.look_at(self._store, self._front_ends.checked(), Path(photo))
-        limit = self.threshold if threshold is None else threshold
-        return answering.who(self._store, self.front_end, seen, method=method, threshold=limit, k=k, without=without)
+        return self._who(photo, method=method, threshold=threshold, k=k, without=without).answers
 
     def who_many(
         self,
@@ -275,7 +273,7 @@ class Gallery:
         """``who`` for each photo in turn; one that cannot be used comes with its error."""
         for photo in photos:
             try:
-                yield ProbePhoto(str(photo), self.who(photo, method=method, threshold=threshold, k=k))
+                yield self._who(photo, method=method, threshold=threshold, k=k)
             except PhotoError as error:
                 yield ProbePhoto(str(photo), error=error.reason)
 
@@ -329,20 +327,7 @@ class Gallery:
 
     def stats(self) -> Stats:
         """How much the gallery holds."""
-        counts = self._store.counts()
-        state = self._store.state()
-        return Stats(
-            folder=str(self.folder),
-            photos=counts.photos.get("done", 0),
-            no_face=counts.photos.get("no_face", 0),
-            failed=counts.failed,
-            files=counts.paths,
-            faces=counts.faces,
-            people=counts.people,
-            enrolled=counts.enrolled,
-            embeddings=counts.embeddings.get(state.recipe or "", 0),
-            recipe=state.recipe,
-        )
+        return maintenance.stats(self._store)
 
     def draw(self, photo: ProbePhoto, target: Photo) -> None:
         """Write a probe with boxes and names as PNG."""
@@ -350,25 +335,26 @@ class Gallery:
 
     def draw_clusters(self, clustering: Clustering, folder: Photo) -> list[Path]:
         """Write a contact sheet a cluster into ``folder``; returns the files."""
-        written = []
-        for group in clustering.clusters:
-            target = pictures.sheet_path(Path(folder), f"cluster-{group.id.rjust(3, '0')}")
-            title = f"cluster {group.id}: {len(group.matches)} faces"
-            captions = [Path(match.path).name for match in group.matches]
-            pictures.draw_sheet(self._store, title, group.matches, target, captions)
-            written.append(target)
-        return written
+        return pictures.draw_clusters(self._store, clustering, Path(folder))
 
     def draw_people(self, folder: Photo) -> list[Path]:
         """Write a contact sheet a person into ``folder``; returns the files."""
-        written = []
-        for person in self.people():
-            matches = self.faces_of(person.id)
-            target = pictures.sheet_path(Path(folder), f"person-{person.name}-{person.id[:8]}")
-            title = f"{person.name}: {person.faces} faces in {person.photos} photos"
-            pictures.draw_sheet(self._store, title, matches, target, [Path(match.path).name for match in matches])
-            written.append(target)
-        return written
+        people = [(person, self.faces_of(person.id)) for person in self.people()]
+        return pictures.draw_people(self._store, people, Path(folder))
+
+    def _who(
+        self,
+        photo: Photo,
+        *,
+        method: Method,
+        threshold: float | None,
+        k: int | None,
+        without: Collection[str] = (),
+    ) -> ProbePhoto:
+        seen = answering.look_at(self._store, self._front_ends.checked(), Path(photo))
+        limit = self.threshold if threshold is None else threshold
+        answers = answering.who(self._store, self.front_end, seen, method=method, threshold=limit, k=k, without=without)
+        return ProbePhoto(str(photo), answers, warnings=seen.analysis.photo.warnings)
 
     def _matches(self, face_ids: list[int]) -> list[Match]:
         faces = self._store.faces(face_ids)

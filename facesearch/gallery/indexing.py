@@ -10,7 +10,7 @@ from facesearch.errors import ConfigError, PhotoError
 from facesearch.gallery import scanning
 from facesearch.images.formats import decoder_version
 from facesearch.pipeline import Analysis, analyse_many
-from facesearch.store.values import NewPhoto
+from facesearch.store.values import NewAnalysis, NewPhoto
 from facesearch.types import Failure, IndexReport
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 GROUP_PHOTOS = 32
 GROUP_SECONDS = 2.0
 """A transaction is closed after this many photos or seconds, whichever comes first: what a kill can cost."""
-
-PRUNE_LIMIT = 0.2
-"""The share of the photos below the given folders that ``prune`` forgets without being told twice."""
 
 
 @dataclass(slots=True)
@@ -112,7 +109,8 @@ def _run(
     key = front_end.recipe.key
 
     def known(photo: LoadedPhoto) -> bool:
-        return not reprocess and _known_photo(store, photo, key) is not None
+        held = None if reprocess else store.held([photo.pixel_hash]).get(photo.pixel_hash)
+        return held is not None and held.is_current(key, photo.orientation)
 
     results = analyse_many(front_end, [stamp.root / stamp.relative for stamp in todo], jobs=jobs, known=known)
     group: list[tuple[FileStamp, Analysis | PhotoError]] = []
@@ -144,82 +142,61 @@ def _write(
     """One transaction; the tally counts only what was committed."""
     counted = replace(tally, failed=list(tally.failed))
     with store.writing():
+        _check_recipe(store, front_end)
+        analysed: list[tuple[FileStamp, Analysis]] = []
         for stamp, result in group:
             if isinstance(result, PhotoError):
                 store.add_failure(stamp, result.reason, decoder_version())
                 counted.failed.append(Failure(str(result.path), result.reason))
             else:
-                _write_photo(store, front_end, stamp, result, counted, reprocess=reprocess)
+                analysed.append((stamp, result))
+        while analysed:
+            # Of several copies of a picture, the next is looked at when the one before is known.
+            first = {result.photo.pixel_hash: stamp for stamp, result in reversed(analysed)}
+            now = [pair for pair in analysed if first[pair[1].photo.pixel_hash] is pair[0]]
+            _write_photos(store, front_end, now, counted, reprocess=reprocess)
+            analysed = [pair for pair in analysed if first[pair[1].photo.pixel_hash] is not pair[0]]
     for name in ("added", "skipped", "no_face", "faces", "failed"):
         setattr(tally, name, getattr(counted, name))
 
 
-def _write_photo(
-    store: Store, front_end: FrontEnd, stamp: FileStamp, result: Analysis, tally: _Tally, *, reprocess: bool
-) -> None:
-    photo = result.photo
-    new = NewPhoto(photo.byte_hash, photo.pixel_hash, photo.width, photo.height, photo.orientation, photo.taken_at)
-    known = None if reprocess else _known_photo(store, photo, front_end.recipe.key)
-    if known is not None:
-        # A copy, a moved file, or one whose metadata changed: the faces are known, only the place is new.
-        store.seen(stamp, known, photo.byte_hash)
-        if store.find_photo(photo.pixel_hash, orientation=photo.orientation) is None:
-            store.turn_photo(new)
-        tally.skipped += 1
-        return
-    store.add_photo(new, result.faces, result.vectors, front_end.recipe, stamp=stamp)
-    tally.faces += len(result.faces)
-    if result.faces:
-        tally.added += 1
-    else:
-        tally.no_face += 1
-
-
-def _known_photo(store: Store, photo: LoadedPhoto, recipe_key: str) -> int | None:
-    """The photo with these stored pixels, or None where it must be analysed.
-
-    A photo that showed no face while it lay on its side gets another try once its EXIF orientation is mended.
-    """
-    found = store.find_photo(photo.pixel_hash, recipe_key=recipe_key)
-    if found is None:
-        return None
-    held = store.photo(found)
-    return None if held.status == "no_face" and held.orientation != photo.orientation else found
-
-
-def find_missing(store: Store, paths: list[Path]) -> tuple[list[KnownFile], int]:
-    """Known files below the given folders that are gone, and how many are known there in all.
+def _check_recipe(store: Store, front_end: FrontEnd) -> None:
+    """Another process may have moved the gallery to another recipe since this run began.
 
     Raises:
-        ConfigError: a path is not a folder, or holds nothing at all (an unmounted drive looks like that).
+        ConfigError: it has.
     """
-    known: dict[int, KnownFile] = {}
-    for folder in paths:
-        if not folder.is_dir():
-            raise ConfigError(f"{folder} is not a folder; only folders can be pruned")
-        if next(folder.iterdir(), None) is None:
-            raise ConfigError(
-                f"{folder} is empty: an unmounted drive looks like this, so nothing is forgotten",
-                hint="mount the drive and try again",
-            )
-        # By id: one of the folders may lie in another.
-        known |= {file.id: file for file in store.files(folder)}
-    missing = [file for file in known.values() if not file.path.exists()]
-    return missing, len(known)
-
-
-def prune(store: Store, missing: list[KnownFile], total: int, *, yes: bool) -> int:
-    """Forget files that are gone, and those of their photos that no other file holds. Returns how many photos.
-
-    Raises:
-        ConfigError: that is more than ``PRUNE_LIMIT`` of the files, and ``yes`` was not said.
-    """
-    if total and len(missing) / total > PRUNE_LIMIT and not yes:
+    if store.state().recipe != front_end.recipe.key:
         raise ConfigError(
-            f"{len(missing):,} of {total:,} photos are gone, more than {PRUNE_LIMIT:.0%}: nothing was forgotten",
-            hint="if they really were deleted, say --yes",
+            "the gallery was moved to other models or settings meanwhile; what was done before is kept",
+            hint="run the same command again to go on",
         )
-    with store.writing():
-        store.delete_files([file.id for file in missing])
-        held = {file.photo_id for file in missing}
-        return store.delete_photos([photo for photo in store.photos_without_file() if photo in held])
+
+
+def _write_photos(
+    store: Store, front_end: FrontEnd, analysed: list[tuple[FileStamp, Analysis]], tally: _Tally, *, reprocess: bool
+) -> None:
+    """No two of the same picture."""
+    held = store.held([result.photo.pixel_hash for _, result in analysed])
+    new: list[NewAnalysis] = []
+    seen: list[tuple[FileStamp, int, str]] = []
+    for stamp, result in analysed:
+        photo = result.photo
+        picture = NewPhoto(
+            photo.byte_hash, photo.pixel_hash, photo.width, photo.height, photo.orientation, photo.taken_at
+        )
+        known = held.get(photo.pixel_hash)
+        if not reprocess and known is not None and known.is_current(front_end.recipe.key, photo.orientation):
+            # A copy, a moved file, or one whose metadata changed: the faces are known, only the place is new.
+            seen.append((stamp, known.id, photo.byte_hash))
+            if known.orientation != photo.orientation:
+                store.turn_photo(picture)
+        elif not result.skipped:
+            # Else another process forgot the photo since it was looked up; the next run takes it in.
+            new.append(NewAnalysis(picture, result.faces, result.vectors, stamp))
+    store.seen(seen)
+    store.add_photos(new, front_end.recipe)
+    tally.skipped += len(seen)
+    tally.faces += sum(len(one.faces) for one in new)
+    tally.added += sum(bool(one.faces) for one in new)
+    tally.no_face += sum(not one.faces for one in new)

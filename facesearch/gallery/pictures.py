@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facesearch.store.store import Store
-    from facesearch.types import Answer, Match, ProbePhoto
+    from facesearch.types import Answer, Clustering, Match, Person, ProbePhoto
 
 SHEET_FACES = 60
 """Faces on one contact sheet; the last place says how many more there are."""
@@ -59,6 +59,28 @@ def draw_sheet(store: Store, title: str, matches: Sequence[Match], target: Path,
     shown = list(zip(matches, captions, strict=True))[:SHEET_FACES]
     tiles = [(face_crop(store, match), caption) for match, caption in shown]
     save_png(contact_sheet(tiles, title=title, limit=SHEET_FACES, total=len(matches)), target)
+
+
+def draw_clusters(store: Store, clustering: Clustering, folder: Path) -> list[Path]:
+    """Write a contact sheet a cluster into ``folder``; returns the files."""
+    written = []
+    for group in clustering.clusters:
+        target = sheet_path(folder, f"cluster-{group.id.rjust(3, '0')}")
+        captions = [Path(match.path).name for match in group.matches]
+        draw_sheet(store, f"cluster {group.id}: {len(group.matches)} faces", group.matches, target, captions)
+        written.append(target)
+    return written
+
+
+def draw_people(store: Store, people: Sequence[tuple[Person, Sequence[Match]]], folder: Path) -> list[Path]:
+    """Write a contact sheet a person, of the faces given with them, into ``folder``; returns the files."""
+    written = []
+    for person, matches in people:
+        target = sheet_path(folder, f"person-{person.name}-{person.id[:8]}")
+        title = f"{person.name}: {person.faces} faces in {person.photos} photos"
+        draw_sheet(store, title, matches, target, [Path(match.path).name for match in matches])
+        written.append(target)
+    return written
 
 
 def face_crop(store: Store, match: Match) -> NDArray[np.uint8]:

@@ -34,7 +34,9 @@ def the_face(path: Path, analysis: Analysis, *, strict: bool) -> tuple[int, str 
     """
     count = len(analysis.faces)
     if count == 0:
-        raise NoFaceError(path, hint="a face must be at least 1/25 of the longer side and turned less than sideways")
+        raise NoFaceError(
+            path, hint="smaller ones than 1/25 of the longer side are found with --min-face 1% or --thorough"
+        )
     if count == 1:
         return 0, None
     if strict:
@@ -64,6 +66,7 @@ def verify(front_end: FrontEnd, a: Path, b: Path, *, threshold: float | None = N
     for path, result in zip((a, b), results, strict=True):
         place, warning = the_face(path, result, strict=strict)
         places.append(place)
+        warnings += [f"{path}: {odd}" for odd in result.photo.warnings]
         warnings += [warning] if warning else []
     rows = [result.vectors[place] for result, place in zip(results, places, strict=True)]
     distance = float(np.clip(np.sum(np.square(rows[0].astype(np.float64) - rows[1])), 0, 4))

@@ -61,6 +61,8 @@ def upright_rgb(stored: Image.Image, *, factor: int, orientation: int) -> NDArra
             start, end = high - end, high - start
         if orientation in TRANSPOSE:
             rgb = rgb.transpose(TRANSPOSE[orientation])
+        if rgb.size == (out.shape[1], out.shape[0]):
+            return np.asarray(rgb)  # all in one strip, and read-only like all arrays from Pillow
         if orientation > 4:
             out[:, start:end] = np.asarray(rgb)
         else:

@@ -34,6 +34,9 @@ _NAMES = (
 SUFFIXES = frozenset(f".{name}" for name in _NAMES.split())
 """Lower-case file suffixes that are looked at in a folder; a file that is named explicitly is always tried."""
 
+_REVISION = 2
+"""Raise it when files that could not be loaded may load now; 2: JPEG and PNG files that are cut short."""
+
 HEAD = 64
 """How many bytes of a file ``sniff`` and ``describe`` want to see."""
 
@@ -87,11 +90,12 @@ def is_photo(path: str | Path) -> bool:
 
 
 def decoder_version() -> str:
-    """The decoders and their versions; photos that failed are worth another try when this changes."""
+    """The decoders, their versions and ours; photos that failed are worth another try when this changes."""
     libraries = ("jpg", "libtiff", "webp", "avif", "jpg_2000", "zlib")
     versions = ((name, features.version(name)) for name in libraries)
     parts = [f"pillow {PIL.__version__}", f"pi_heif {pi_heif.__version__}", f"libheif {pi_heif.libheif_version()}"]
-    return ", ".join(parts + [f"{name} {version}" for name, version in versions if version])
+    parts += [f"{name} {version}" for name, version in versions if version]
+    return ", ".join([*parts, f"facesearch {_REVISION}"])
 
 
 def sniff(head: bytes) -> str | None:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-import stat
 import threading
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL.Image import DecompressionBombError
 
 from facesearch.errors import PhotoError, TooLargeError, UnreadableError, UnsupportedError
-from facesearch.images import formats
+from facesearch.images import cut, formats
 from facesearch.images.decode import INVERSE, upright_rgb
-from facesearch.images.hashing import Codestream, bare, byte_hash, codestream, declared_size, decoded_hash
+from facesearch.images.files import read_whole
+from facesearch.images.hashing import bare, byte_hash, codestream, decoded_hash
 from facesearch.images.metadata import Metadata, read_metadata
+from facesearch.images.remarks import cut_short, damage, ends_early
 
 if TYPE_CHECKING:
-    import numpy as np
+    import builtins
+    import os
+    from contextlib import AbstractContextManager
+
     from numpy.typing import NDArray
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
@@ -31,11 +35,11 @@ if TYPE_CHECKING:
 MAX_MEGAPIXELS = 120.0
 """The default limit: above the largest sensors sold today, and the hungriest decoder stays below 1.2 GB, measured."""
 
-DETAIL = 2560
+DETAIL = 1280
 """The longer side that is kept at least where a large photo is decoded at a reduced size, in pixels."""
 
-MAX_BYTES = 400_000_000
-"""Larger files are refused unread; a picture within the pixel limit has no use for them."""
+_MOST_DETAIL = 60_000_000
+"""Pixels that ``in_detail`` decodes at most, for the same bound on memory although they are not reduced."""
 
 _SHARE = {"JPEG": 4.0, "WebP": 0.6, "AVIF": 0.6, "JPEG 2000": 0.4}
 """Which multiple of the limit a format may have: 1 where a decoder needs up to 9 bytes a pixel. A JPEG in one scan is
@@ -45,6 +49,8 @@ _ALONE = 30_000_000
 """Pixels above which photos are decoded one at a time, so that threads do not multiply the peak of memory."""
 
 _alone = threading.Lock()
+
+_NO_PIXELS = np.empty((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +70,7 @@ class LoadedPhoto:
         pixel_hash: SHA-256 of the stored picture without its metadata, 64 hexadecimal digits.
         bytes: size of the file.
         warnings: what was odd but did not stop us, one sentence each.
+        source: the file's bytes, for ``in_detail``; where they had to be mended for the decoder, the mended ones.
     """
 
     pixels: NDArray[np.uint8]
@@ -77,6 +84,7 @@ class LoadedPhoto:
     pixel_hash: str
     bytes: int
     warnings: tuple[str, ...] = ()
+    source: builtins.bytes = field(default=b"", repr=False)
 
     def to_full(self, box: Box) -> Box:
         """A box in ``pixels`` as a box in the upright photo at full resolution."""
@@ -86,6 +94,8 @@ class LoadedPhoto:
 def load(path: str | os.PathLike[str], *, max_megapixels: float = MAX_MEGAPIXELS, detail: int = DETAIL) -> LoadedPhoto:
     """Read one photo. Safe to call from several threads.
 
+    A JPEG or PNG file that is cut short gives what it has of its picture, from a tenth on, with a warning.
+
     Args:
         path: any file; its name does not matter.
         max_megapixels: refuse larger pictures. A JPEG in one scan may have four times as many, because it is decoded
@@ -94,12 +104,12 @@ def load(path: str | os.PathLike[str], *, max_megapixels: float = MAX_MEGAPIXELS
             decoded, so that ``detail`` pixels are kept at least.
 
     Raises:
-        UnreadableError: no such file, no permission, not a regular file, empty, cut short or damaged.
+        UnreadableError: no such file, no permission, not a regular file, empty, damaged or cut short.
         UnsupportedError: not a picture, or of a kind that no decoder here reads.
         TooLargeError: more pixels than the limit.
     """
     name = Path(path)
-    data = _read(name)
+    data = read_whole(name)
     kind = formats.sniff(data[: formats.HEAD])
     if kind is None or formats.is_raw(name, data[: formats.HEAD]):
         raw = "a camera raw file, which is not supported"
@@ -115,7 +125,7 @@ def load(path: str | os.PathLike[str], *, max_megapixels: float = MAX_MEGAPIXELS
     except Exception as exc:
         rescued = _without_metadata(name, kind, data, max_megapixels, detail)
         if rescued is None:
-            raise UnreadableError(name, _damage(kind, data, exc)) from exc
+            raise UnreadableError(name, damage(kind, data, exc)) from exc
         return rescued
 
 
@@ -132,56 +142,29 @@ def _without_metadata(path: Path, kind: str, data: bytes, max_megapixels: float,
     return replace(photo, byte_hash=byte_hash(data), bytes=len(data), warnings=(*photo.warnings, odd))
 
 
-def _at_once(path: str, flags: int) -> int:
-    """Open without waiting: a FIFO waits for its writer, and a file may become one after any earlier check."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def _read(path: Path) -> bytes:
-    """The whole file at once, so that hashes and pixels are of the same bytes even while somebody writes to it."""
-    try:
-        with open(path, "rb", opener=_at_once) as file:
-            status = os.fstat(file.fileno())
-            if stat.S_ISDIR(status.st_mode):
-                raise UnreadableError(path, "is a folder")
-            if not stat.S_ISREG(status.st_mode):
-                raise UnreadableError(path, "not a regular file")
-            head = file.read(formats.HEAD)
-            if not head:
-                raise UnreadableError(path, "empty file")
-            if formats.sniff(head) is None:
-                return head
-            if status.st_size > MAX_BYTES:
-                raise TooLargeError(path, f"a file of {_size(status.st_size)}, limit {_size(MAX_BYTES)}")
-            return head + file.read(MAX_BYTES)
-    except FileNotFoundError as exc:
-        raise UnreadableError(path, "no such file") from exc
-    except PermissionError as exc:
-        raise UnreadableError(path, "permission denied") from exc
-    except IsADirectoryError as exc:
-        raise UnreadableError(path, "is a folder") from exc
-    except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else None
-        raise UnreadableError(path, (reason or str(exc)).lower()) from exc
-
-
 def _decode(path: Path, kind: str, data: bytes, max_megapixels: float, detail: int) -> LoadedPhoto:
     """Decode ``data``; raises PhotoError or anything that a decoder raises."""
     stream = codestream(kind, data)
-    image = formats.open_image(kind, data)
+    is_cut = stream is not None and not stream.whole
+    source = cut.ended(data) if is_cut and kind == "JPEG" else data
+    image = formats.open_image(kind, source)
     size = image.size
     _check_size(path, kind, size, max_megapixels, streams=stream is not None and stream.streams)
-    with _alone if size[0] * size[1] > _ALONE else nullcontext():
+    with _room_for(size):
         wanted = max(1, max(size) // max(detail, 1))
         # without a hash from the codestream all pixels are needed, for theirs
         drafted = _draft(image, wanted) if kind == "JPEG" and stream else 1
-        stored, metadata = _load(kind, image)
+        stored, metadata = _load(kind, image, is_cut=is_cut)
+        missing = cut.missing(kind, stored) if is_cut else 0.0
+        if missing > 1 - cut.LEAST:
+            raise UnreadableError(path, cut_short(data))
         pixel_hash = stream.digest if stream else decoded_hash(stored)
         if drafted == 1:
             size = stored.size
         factor = wanted if drafted == 1 else drafted
         pixels = upright_rgb(stored, factor=factor // drafted, orientation=metadata.orientation)
     width, height = size[::-1] if metadata.orientation > 4 else size
+    odd = (ends_early(kind, data, stream, missing), "its metadata could not be read" if metadata.damaged else None)
     return LoadedPhoto(
         pixels=pixels,
         width=width,
@@ -193,19 +176,63 @@ def _decode(path: Path, kind: str, data: bytes, max_megapixels: float, detail: i
         byte_hash=byte_hash(data),
         pixel_hash=pixel_hash,
         bytes=len(data),
-        warnings=_warnings(kind, data, stream, metadata),
+        warnings=tuple(filter(None, odd)),
+        source=source,
     )
 
 
-def _load(kind: str, image: ImageFile) -> tuple[Image, Metadata]:
+def in_detail(photo: LoadedPhoto, factor: int) -> LoadedPhoto:
+    """The same photo decoded again at a larger size, from its ``source``; everything but pixels and scale is kept.
+
+    Args:
+        photo: from ``load``.
+        factor: 1 or more: reduce by this whole factor, a JPEG by 1, 2, 4 or 8, whichever is next below. Photos of more
+            than 60 megapixels are reduced by 2 at least, of more than 240 by 4.
+
+    Returns:
+        The photo, or ``photo`` itself where it is as detailed already.
+
+    Raises:
+        MemoryError: there is not enough.
+    """
+    least = 1
+    while photo.width * photo.height > least**2 * _MOST_DETAIL:
+        least *= 2
+    factor = max(factor, least)
+    if factor >= round(1 / photo.scale):
+        return photo
+    image = formats.open_image(photo.format, photo.source)
+    with _room_for(image.size):
+        drafted = _draft(image, factor) if photo.format == "JPEG" else 1
+        # it did decode once, so a PNG that does not in full is one that was cut short
+        stored, _ = _load(photo.format, image, is_cut=True)
+        factor = factor if drafted == 1 else drafted
+        pixels = upright_rgb(stored, factor=factor // drafted, orientation=photo.orientation)
+    return replace(photo, pixels=pixels, scale=1 / factor)
+
+
+def without_pixels(photo: LoadedPhoto) -> LoadedPhoto:
+    """The facts alone: no pixels, shape (0, 0, 3), and no source, so that it can be kept and sent for many photos."""
+    return replace(photo, pixels=_NO_PIXELS, source=b"")
+
+
+def _room_for(size: tuple[int, int]) -> AbstractContextManager[object]:
+    """Large pictures wait for each other."""
+    return _alone if size[0] * size[1] > _ALONE else nullcontext()
+
+
+def _load(kind: str, image: ImageFile, *, is_cut: bool) -> tuple[Image, Metadata]:
     """Decode into the picture as stored, and read the metadata."""
-    if kind != "TIFF":
+    if kind == "TIFF":
+        # Pillow turns a TIFF upright while it decodes it, and forgets the orientation
+        metadata = read_metadata(image)
         image.load()
-        return image, read_metadata(image)
-    # Pillow turns a TIFF upright while it decodes it, and forgets the orientation
-    metadata = read_metadata(image)
-    image.load()
-    return (image.transpose(INVERSE[metadata.orientation]) if metadata.orientation > 1 else image), metadata
+        return (image.transpose(INVERSE[metadata.orientation]) if metadata.orientation > 1 else image), metadata
+    if kind == "PNG" and is_cut:
+        cut.load_part(image)
+    else:
+        image.load()
+    return image, read_metadata(image)
 
 
 def _draft(image: ImageFile, factor: int) -> int:
@@ -234,48 +261,3 @@ def _bomb(exc: Exception, max_megapixels: float) -> str:
     if megapixels > max_megapixels:
         return f"{megapixels:,.0f}-megapixel image, limit {max_megapixels:,.0f} (--max-megapixels)"
     return f"{megapixels:,.0f}-megapixel image, more than its decoder takes"
-
-
-def _damage(kind: str, data: bytes, exc: Exception) -> str:
-    """Why a picture could not be decoded: cut short, where the file says so or the decoder does, else damaged."""
-    declared = declared_size(kind, data)
-    if declared and declared > len(data):
-        return f"ends after {_of(len(data), declared)}"
-    words = " ".join(str(exc).split()).strip(". ") or type(exc).__name__
-    if re.search(r"truncated|premature|end of (file|data)|not enough data", words, re.IGNORECASE):
-        return f"cut short: ends after {_size(len(data))}"
-    return f"damaged {kind} file ({words[:1].lower()}{words[1:100]})"
-
-
-def _warnings(kind: str, data: bytes, stream: Codestream | None, metadata: Metadata) -> tuple[str, ...]:
-    """What was odd about a picture that did decode."""
-    odd = []
-    declared = declared_size(kind, data)
-    if declared and declared > len(data):
-        odd.append(f"ends after {_of(len(data), declared)}, but the picture is complete")
-    elif stream and not stream.whole:
-        odd.append("the end of the file is missing, but the picture is complete")
-    if metadata.damaged:
-        odd.append("its metadata could not be read")
-    return tuple(odd)
-
-
-def _size(count: int) -> str:
-    """A number of bytes for people, such as 1.2 MB."""
-    unit, name = _unit(count)
-    return f"{count / unit:.1f} {name}" if unit > 1 else f"{count} {name}"
-
-
-def _of(count: int, total: int) -> str:
-    """Part of a number of bytes, such as 1.2 of 2.9 MB."""
-    unit, name = _unit(total)
-    part, whole = (f"{value / unit:.1f}" if unit > 1 else str(value) for value in (count, total))
-    if part == whole:
-        return f"{count:,} of {total:,} bytes"
-    return f"{part} of {whole} {name}" if part != "0.0" else f"{_size(count)} of {whole} {name}"
-
-
-def _unit(count: int) -> tuple[int, str]:
-    return next(
-        ((unit, name) for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")) if count >= unit), (1, "bytes")
-    )

@@ -12,6 +12,7 @@ from PIL import ExifTags
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_STAMP = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)", re.ASCII)
 _OFFSET = re.compile(r"[+-]\d\d:[0-5]\d")
 
 
@@ -43,8 +44,12 @@ def read_metadata(image: Image) -> Metadata:
 
 def _iso(stamp: object, offset: object) -> str | None:
     """``2019:07:14 12:33:01`` and ``+02:00`` as ``2019-07-14T12:33:01+02:00``; None for what is no time."""
+    parts = _STAMP.match(_text(stamp))
+    if parts is None:
+        return None
+    year, month, day, hour, minute, second = map(int, parts.groups())
     try:
-        taken = datetime.strptime(_text(stamp)[:19], "%Y:%m:%d %H:%M:%S")
+        taken = datetime(year, month, day, hour, minute, second)
     except ValueError:
         return None
     zone = _text(offset)

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from facesearch.config import weights_override
 from facesearch.errors import ModelError
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 
     Tell = Callable[[str], None]
 
-REVISION = 2
-"""Raise it when the exported graphs change, so that files from older versions are made anew."""
+REVISION = 3
+"""Raise it when the exported graph of FaceNet changes, so that files from older versions are made anew."""
+
+MTCNN_REVISION = 3
+"""The same for the detector's graphs."""
 
 NETWORKS = ("pnet", "rnet", "onet")
 
@@ -39,7 +42,7 @@ def facenet_file(precision: Precision = "fp32") -> Path:
 
 def mtcnn_file(network: str) -> Path:
     """Where one network of the detector is cached."""
-    return fetch.models_folder() / f"{DEFAULT_DETECTOR}-{network}-r{REVISION}.onnx"
+    return fetch.models_folder() / f"{DEFAULT_DETECTOR}-{network}-r{MTCNN_REVISION}.onnx"
 
 
 def ready(precision: Precision | None = None) -> bool:
@@ -188,10 +191,35 @@ def _main(weights: str, target: str) -> None:
         node.name = f"n{place}"
         node.input[:] = [renamed.get(name, name) for name in node.input]
         node.output[:] = [renamed.get(name, name) for name in node.output]
+    _fold_scales(exported.graph)
     # Shapes of tensors between the nodes carry their old names.
     del exported.graph.value_info[:]
     onnx.checker.check_model(exported)
     onnx.save(exported, target)
+
+
+def _fold_scales(graph: Any) -> None:  # noqa: ANN401 - onnx ships no types
+    """Multiply the scale of each residual branch into the convolution before it.
+
+    ONNX Runtime then runs convolution, sum and activation as one, without changing the layout of the tensors in
+    between: 1 to 7 % of the time of a face, measured. The product keeps its name, which the ranges of the quantization
+    go by.
+    """
+    import numpy as np
+    from onnx import numpy_helper
+
+    held = {one.name: one for one in graph.initializer}
+    makers = {node.output[0]: node for node in graph.node}
+    for node in [one for one in graph.node if one.op_type == "Mul"]:
+        branch, scale = sorted(node.input, key=held.__contains__)
+        convolution = makers.get(branch)
+        if convolution is None or convolution.op_type != "Conv" or held[scale].dims[:]:
+            continue
+        factor = np.float32(numpy_helper.to_array(held[scale]))
+        for name in convolution.input[1:]:
+            held[name].CopyFrom(numpy_helper.from_array(numpy_helper.to_array(held[name]) * factor, name))
+        convolution.output[0] = node.output[0]
+        graph.node.remove(node)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facesearch.images.align import DEFAULT_CROPS, crop, region
-from facesearch.images.load import MAX_MEGAPIXELS, load
+from facesearch.images.load import MAX_MEGAPIXELS, in_detail, load, without_pixels
 from facesearch.images.quality import quality
 from facesearch.models.standardize import unit_rows
 from facesearch.pipeline.lying import in_every_orientation
@@ -26,17 +26,6 @@ if TYPE_CHECKING:
     from facesearch.embedding.base import Embedder
     from facesearch.images.align import CropSettings
     from facesearch.images.load import LoadedPhoto
-
-try:  # TEMPORARY until images/load.py has them
-    from facesearch.images.load import in_detail, without_pixels
-except ImportError:
-
-    def in_detail(photo, factor):
-        return photo
-
-    def without_pixels(photo):
-        return photo
-
 
 REVISION = 2
 """Raise it when code that changes an embedding changes; it is part of the recipe."""

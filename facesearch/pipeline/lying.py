@@ -33,7 +33,7 @@ def in_every_orientation(detector: Detector, photo: LoadedPhoto) -> list[Detecti
     Returns:
         Faces in pixels of ``photo.pixels`` *as it is*: their landmarks tell which side is up (``quarter_turns``).
     """
-    best = detector.detect(photo.pixels)
+    best = detector.detect(photo.pixels, scale=photo.scale)
     if _best(best) >= UPRIGHT:
         return best
     height, width = photo.pixels.shape[:2]
@@ -41,7 +41,7 @@ def in_every_orientation(detector: Detector, photo: LoadedPhoto) -> list[Detecti
         turned = np.ascontiguousarray(np.rot90(photo.pixels, -turns))
         found = [
             _back(one, turns, height, width)
-            for one in detector.detect(turned)
+            for one in detector.detect(turned, scale=photo.scale)
             if one.confidence >= SURE and one.landmarks.quarter_turns == 0
         ]
         if _best(found) > _best(best):

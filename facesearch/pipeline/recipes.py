@@ -124,7 +124,9 @@ def _assemble(
     count = scope.threads or cores()
     device = resolve_device(scope.device, tell)
     precision = precision or precision_for(device)
-    network = export.facenet_network(threads=count, tell=tell, precision=precision, device=device)
+    # The 8-bit graph is made for the processor's kernels.
+    where = device if precision == "fp32" else "cpu"
+    network = export.facenet_network(threads=count, tell=tell, precision=precision, device=where)
     detector = MtcnnDetector(export.mtcnn_networks(threads=count, tell=tell, device=device))
     embedder = FacenetEmbedder(network, precision=precision)
     return FrontEnd(detector, embedder, crops=crops, max_megapixels=limit, recipe=recipe)

@@ -1,36 +1,25 @@
-"""Work in processes of their own: it goes out in chunks and comes back in order; a process that dies costs nothing.
-
-A worker is started by ``subprocess``, not by ``multiprocessing``, because that imports the caller's main module
-anew: a script without ``if __name__ == "__main__"`` would run a second time, and one on standard input not at all.
-"""
+"""Work in processes of their own: it goes out in chunks and comes back in order; a process that dies costs nothing."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import traceback
 from collections import deque
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.connection import wait
 from multiprocessing.reduction import ForkingPickler
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from facesearch.errors import ConfigError, FacesearchError
+from facesearch.pipeline.process import NotSendableError, Worker, no_workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
+    from facesearch.pipeline.process import Ask, Task
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-if TYPE_CHECKING:
-    Ask = Callable[[Any], Any]
-    Task = Callable[[Sequence[Item], Ask], Iterable[Result]]
 
 CHUNK = 16
 """Items a worker is given at once, at most; fewer near the end, so that all workers finish together."""
@@ -40,24 +29,6 @@ CHUNKS_AHEAD = 4
 
 HOPELESS = 8
 """So many deaths before the first result are the fault of this machine, not of an item."""
-
-_GRACE = 5.0
-"""Seconds to wait for a process that has closed its pipe."""
-
-_START = """
-import sys
-from multiprocessing.connection import Connection
-parent = Connection({handle})
-sys.path[:] = parent.recv()
-from facesearch.pipeline.workers import serve
-serve(parent)
-"""
-
-_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-
-
-class NotSendableError(Exception):
-    """The task cannot be sent to another process: some part cannot be pickled, or not be imported there."""
 
 
 @dataclass(slots=True, eq=False)
@@ -94,7 +65,7 @@ class Workers(Generic[Item, Result]):
 
     def __init__(
         self,
-        task: Task[Item, Result],
+        task: Task,
         count: int,
         *,
         answer: Ask,
@@ -103,15 +74,16 @@ class Workers(Generic[Item, Result]):
         try:
             self._task = bytes(ForkingPickler.dumps(task))
         except Exception as exc:
-            raise NotSendableError(str(exc)) from exc
+            raise NotSendableError(f"cannot be pickled: {exc}") from exc
         self._count = count
         self._answer = answer
         self._lost = lost
+        # What was handed out and has not been yielded, in order; and what of it must be handed out again.
         self._order: deque[_Slot[Item, Result]] = deque()
         self._again: deque[_Slot[Item, Result]] = deque()
         self._deaths = 0
         self._proven = False
-        self._workers: list[_Worker[Item, Result]] = []
+        self._workers: dict[Worker, deque[_Slot[Item, Result]]] = {}
         try:
             self._start(count)
         except BaseException:
@@ -148,11 +120,9 @@ class Workers(Generic[Item, Result]):
 
     def _start(self, count: int) -> None:
         """Start processes side by side, and wait until all are ready."""
-        fresh: list[_Worker[Item, Result]] = []
         for _ in range(count):
-            fresh.append(_Worker(self._task))
-            self._workers.append(fresh[-1])
-        for worker in fresh:
+            self._workers[Worker(self._task)] = deque()
+        for worker in [*self._workers][-count:]:
             worker.await_ready()
 
     def _stop(self) -> None:
@@ -162,14 +132,17 @@ class Workers(Generic[Item, Result]):
 
     def _hand_out(self, ahead: deque[Item], source: Iterator[Item]) -> None:
         """Give every worker that has nothing to do a chunk, as far as there is one; replace those that died."""
-        while busy := sum(bool(worker.slots) for worker in self._workers) < self._count:
+        while True:
+            idle = next((worker for worker, slots in self._workers.items() if not slots), None)
+            if idle is None and len(self._workers) == self._count:
+                return
             slots = self._next_chunk(ahead, source)
             if not slots:
                 return
-            if busy and all(worker.slots for worker in self._workers):
+            if idle is None:
                 self._start(1)
-            idle = next(worker for worker in self._workers if not worker.slots)
-            idle.slots.extend(slots)
+                idle = [*self._workers][-1]
+            self._workers[idle].extend(slots)
             if not idle.send([slot.item for slot in slots]):
                 self._bury(idle)
 
@@ -197,87 +170,21 @@ class Workers(Generic[Item, Result]):
             if kind == "error":
                 raise value
             if kind == "result":
-                worker.slots.popleft().settle(value)
+                self._workers[worker].popleft().settle(value)
                 self._proven = True
             elif not worker.send(self._answer(value)):
                 self._bury(worker)
 
-    def _bury(self, worker: _Worker[Item, Result]) -> None:
+    def _bury(self, worker: Worker) -> None:
         """A worker died: its items are tried again one by one, and one that was tried like that is given up."""
-        self._workers.remove(worker)
-        cause = worker.kill()
+        slots = self._workers.pop(worker)
+        cause = worker.ended()
         self._deaths += 1
         if not self._proven and self._deaths >= HOPELESS:
-            raise _no_workers(f"they die before they give a result ({cause})")
-        for slot in worker.slots:
+            raise no_workers(f"they die before they give a result ({cause})")
+        for slot in slots:
             if slot.suspect:
                 slot.settle(self._lost(slot.item, cause))
             else:
                 slot.suspect = True
                 self._again.append(slot)
-
-
-class _Worker(Generic[Item, Result]):
-    """One process, and the items that it has not given a result for."""
-
-    def __init__(self, task: bytes) -> None:
-        self.slots: deque[_Slot[Item, Result]] = deque()
-        self.connection, theirs = Pipe()
-        with theirs:
-            self._process = _launch(theirs.fileno())
-        if self.send(sys.path):
-            try:
-                self.connection.send_bytes(task)
-            except OSError:
-                pass  # it died: ``await_ready`` says how
-
-    def await_ready(self) -> None:
-        """Wait until the process has the task.
-
-        Raises:
-            NotSendableError: the task cannot be unpickled there.
-            ConfigError: it died.
-        """
-        try:
-            kind, value = self.connection.recv()
-        except (EOFError, OSError):
-            raise _no_workers(f"one died while it started ({self.kill()})") from None
-        if kind != "ready":
-            raise NotSendableError(value)
-
-    def send(self, message: object) -> bool:
-        """Send a message; false where nobody is there to take it."""
-        try:
-            self.connection.send(message)
-        except OSError:
-            return False
-        return True
-
-    def kill(self) -> str:
-        """End the process, if it has not ended, and say how it did."""
-        broken = self._process.poll() is None and self.connection.closed
-        self.connection.close()
-        return f"{broken}"
-
-
-def _launch(handle: int) -> subprocess.Popen[bytes]:
-    """Start a process that serves at the other end of a pipe, deaf to Ctrl-C from its very beginning."""
-    command = [sys.executable, "-P", f"-Xutf8={sys.flags.utf8_mode}", "-c", _START.format(handle=handle)]
-    # A blocked signal stays blocked in a child, and one that arrives meanwhile is not lost to us.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        return subprocess.Popen(  # noqa: S603 - our own interpreter
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            env={**os.environ, **_ONE_THREAD},
-            pass_fds=[handle],
-        )
-    except OSError as exc:
-        raise _no_workers(exc.strerror or str(exc)) from exc
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _no_workers(reason: str) -> ConfigError:
-    return ConfigError(f"worker processes cannot be used: {reason}", hint="work in one process: --jobs 1")

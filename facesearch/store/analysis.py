@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from sqlalchemy import bindparam, delete, insert, literal, select, update
 
 from facesearch.errors import StoreError
@@ -22,12 +23,13 @@ from facesearch.store.schema import (
     PhotoRow,
     RejectionRow,
 )
+from facesearch.store.values import NewAnalysis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
+    from sqlalchemy import ColumnElement
 
     from facesearch.store.values import FileStamp, NewPhoto, Region
     from facesearch.types import Face, Recipe
@@ -44,6 +46,20 @@ class _Old:
     regions: list[Region]
 
 
+@dataclass(slots=True)
+class _Found:
+    """A photo's faces as rows and as regions; ``known`` are the ids of those that are old ones, by their place, and
+    ``lost`` the old faces that were not found again. ``ids`` are known once the rows are written.
+    """  # noqa: D205
+
+    pixel_hash: str
+    rows: list[dict[str, Any]]
+    regions: list[Region]
+    known: dict[int, int]
+    lost: set[int]
+    ids: list[int] = field(default_factory=list)
+
+
 class AnalysisStore(PeopleStore):
     """The part of the store that takes in what was found in photos."""
 
@@ -56,43 +72,49 @@ class AnalysisStore(PeopleStore):
         *,
         stamp: FileStamp | None = None,
     ) -> list[int]:
-        """Add a photo with its faces, or analyse it anew, in one transaction.
+        """``add_photos`` with one photo; returns the ids of its faces, in the order given."""
+        return self.add_photos([NewAnalysis(photo, faces, vectors, stamp)], recipe)[0]
+
+    def add_photos(self, analyses: Sequence[NewAnalysis], recipe: Recipe) -> list[list[int]]:
+        """Add photos with their faces, or analyse them anew, in one transaction.
 
         A photo that is known already keeps its faces: one that overlaps an old one by half or more (IoU) *is* the old
         one, with its id and its person. Old faces that were not found again go, unless somebody decided about them.
         New faces get back what the journal says of them, for instance after the photo had been pruned.
 
         Args:
-            photo: the decoded picture.
-            faces: what was found, in pixels of the upright photo; ``id``, ``photo_id`` and people are not looked at.
-            vectors: shape (n, dim), float32, unit rows, row i for ``faces[i]``; shape (0, dim) for no faces.
+            analyses: no two of the same picture.
             recipe: what made the vectors.
-            stamp: the file that the photo was read from; None leaves files alone.
 
         Returns:
-            The ids of the faces, in the order given.
+            The ids of the faces of each photo, in the order given.
 
         Raises:
-            StoreError: the vectors do not fit the faces or the recipe, or the database cannot be written.
+            StoreError: vectors do not fit the faces or the recipe, a picture comes twice, or the database cannot be
+                written.
         """
-        if vectors.shape != (len(faces), recipe.dim):
-            raise StoreError(f"vectors of shape {vectors.shape} for {len(faces)} faces of dimension {recipe.dim}")
+        if not analyses:
+            return []
+        _check(analyses, recipe)
         with self.writing():
             self._put_recipe(recipe)
-            old = self._old(photo)
-            photo_id = self._put_photo(photo, old, recipe, "done" if faces else "no_face")
-            if stamp is not None:
-                self.seen(stamp, photo_id, photo.byte_hash)
-            regions = [to_stored(face.box, *_shape(photo)) for face in faces]
-            pairs = pair_up(old.regions, regions) if old else {}
-            known = {new: old.face_ids[place] for new, place in pairs.items()} if old else {}
-            if old:
-                self._drop_undecided(sorted(set(old.face_ids) - set(known.values())))
-            ids = self._put_faces(photo_id, faces, known)
-            self._put_vectors(ids, vectors, recipe.key)
-            if len(known) < len(faces):
-                self._replay(photo.pixel_hash, ids, regions)
-        return ids
+            old = self._old([one.photo for one in analyses])
+            photo_ids = self._put_photos(analyses, old, recipe)
+            files = [
+                (one.stamp, photo_id, one.photo.byte_hash)
+                for one, photo_id in zip(analyses, photo_ids, strict=True)
+                if one.stamp is not None
+            ]
+            self.seen(files)
+            found = [
+                _found(one, photo_id, old.get(one.photo.pixel_hash))
+                for one, photo_id in zip(analyses, photo_ids, strict=True)
+            ]
+            self._drop_undecided(sorted(face_id for one in found for face_id in one.lost))
+            self._put_faces(found)
+            self._put_vectors(found, np.concatenate([one.vectors for one in analyses]), recipe.key)
+            self._replay([one for one in found if len(one.known) < len(one.rows)])
+        return [one.ids for one in found]
 
     def turn_photo(self, photo: NewPhoto) -> None:
         """Take over another EXIF orientation of a known photo: its boxes are turned, its vectors stay.
@@ -101,8 +123,7 @@ class AnalysisStore(PeopleStore):
             photo: the same stored pixels as before; an unknown photo is left alone.
         """
         with self.writing():
-            old = self._old(photo)
-            if old is not None:
+            for old in self._old([photo]).values():
                 shape = {"width": photo.width, "height": photo.height, "orientation": photo.orientation}
                 self._write(update(PhotoRow).where(PhotoRow.id == old.photo_id).values(**shape))
 
@@ -120,58 +141,71 @@ class AnalysisStore(PeopleStore):
                 gone += self._write(delete(PhotoRow).where(PhotoRow.id.in_(some)))
         return gone
 
-    def _old(self, photo: NewPhoto) -> _Old | None:
-        connection = self._work.connection
-        shape = select(PhotoRow.id, PhotoRow.orientation, PhotoRow.width, PhotoRow.height)
-        row = connection.execute(shape.where(PhotoRow.pixel_hash == photo.pixel_hash)).one_or_none()
-        if row is None:
-            return None
-        faces = {face.id: face for face in self.faces_of_photo(row[0]) if face.id is not None}
-        if row[1] != photo.orientation:
-            turned = [
-                {"row": face_id, **_face_row(row[0], turn_face(face, row[1:], _shape(photo)))}
-                for face_id, face in faces.items()
-            ]
-            self._write(update(FaceRow).where(FaceRow.id == bindparam("row")), turned)
-        return _Old(row[0], list(faces), [to_stored(face.box, *row[1:]) for face in faces.values()])
+    def _old(self, photos: Sequence[NewPhoto]) -> dict[str, _Old]:
+        """Those of the photos that are known already, by pixel hash; their faces are turned if their photo was."""
+        new = {photo.pixel_hash: photo for photo in photos}
+        shape = select(PhotoRow.pixel_hash, PhotoRow.id, PhotoRow.orientation, PhotoRow.width, PhotoRow.height)
+        rows = [
+            row
+            for some in chunks(list(new))
+            for row in self._work.connection.execute(shape.where(PhotoRow.pixel_hash.in_(some)))
+        ]
+        held = self.faces_of_photos([row.id for row in rows])
+        turned: list[dict[str, Any]] = []
+        known: dict[str, _Old] = {}
+        for pixel_hash, photo_id, *before in rows:
+            faces = {face.id: face for face in held[photo_id] if face.id is not None}
+            if before[0] != new[pixel_hash].orientation:
+                now = _shape(new[pixel_hash])
+                turned += [
+                    {"row": face_id, **_face_row(photo_id, turn_face(face, (before[0], before[1], before[2]), now))}
+                    for face_id, face in faces.items()
+                ]
+            regions = [to_stored(face.box, *before) for face in faces.values()]
+            known[pixel_hash] = _Old(photo_id, list(faces), regions)
+        self._write(update(FaceRow).where(FaceRow.id == bindparam("row")), turned)
+        return known
 
-    def _put_photo(self, photo: NewPhoto, old: _Old | None, recipe: Recipe, status: str) -> int:
-        values = {
-            "width": photo.width,
-            "height": photo.height,
-            "orientation": photo.orientation,
-            "taken_at": photo.taken_at,
-            "status": status,
-            "recipe": recipe.key,
-        }
-        if old is not None:
-            self._write(update(PhotoRow).where(PhotoRow.id == old.photo_id).values(**values))
-            return old.photo_id
-        new = insert(PhotoRow).values(byte_hash=photo.byte_hash, pixel_hash=photo.pixel_hash, **values)
-        self._work.changed = True
-        return self._work.connection.execute(new.returning(PhotoRow.id)).scalar_one()
+    def _put_photos(self, analyses: Sequence[NewAnalysis], old: dict[str, _Old], recipe: Recipe) -> list[int]:
+        ids = {pixel_hash: one.photo_id for pixel_hash, one in old.items()}
+        again: list[dict[str, Any]] = []
+        fresh: list[dict[str, Any]] = []
+        for one in analyses:
+            photo = one.photo
+            values = {
+                "width": photo.width,
+                "height": photo.height,
+                "orientation": photo.orientation,
+                "taken_at": photo.taken_at,
+                "status": "done" if one.faces else "no_face",
+                "recipe": recipe.key,
+            }
+            if photo.pixel_hash in ids:
+                again.append({"row": ids[photo.pixel_hash], **values})
+            else:
+                fresh.append({"byte_hash": photo.byte_hash, "pixel_hash": photo.pixel_hash, **values})
+        self._write(update(PhotoRow).where(PhotoRow.id == bindparam("row")), again)
+        made = self._insert(PhotoRow, PhotoRow.id, fresh)
+        ids |= zip((row["pixel_hash"] for row in fresh), made, strict=True)
+        return [ids[one.photo.pixel_hash] for one in analyses]
 
-    def _put_faces(self, photo_id: int, faces: Sequence[Face], known: dict[int, int]) -> list[int]:
-        rows = [_face_row(photo_id, face) for face in faces]
-        again = [rows[i] | {"row": face_id} for i, face_id in known.items()]
+    def _put_faces(self, found: Sequence[_Found]) -> None:
+        again = [one.rows[i] | {"row": face_id} for one in found for i, face_id in one.known.items()]
         self._write(update(FaceRow).where(FaceRow.id == bindparam("row")), again)
-        fresh = [row for i, row in enumerate(rows) if i not in known]
-        ids = dict(known)
-        if fresh:
-            statement = insert(FaceRow).returning(FaceRow.id, sort_by_parameter_order=True)
-            made = self._work.connection.execute(statement, fresh).scalars().all()
-            self._work.changed = True
-            ids |= dict(zip((i for i in range(len(rows)) if i not in known), made, strict=True))
-        return [ids[i] for i in range(len(rows))]
+        fresh = [row for one in found for i, row in enumerate(one.rows) if i not in one.known]
+        made = iter(self._insert(FaceRow, FaceRow.id, fresh))
+        for one in found:
+            one.ids = [one.known[i] if i in one.known else next(made) for i in range(len(one.rows))]
 
-    def _put_vectors(self, ids: list[int], vectors: NDArray[np.float32], recipe: str) -> None:
+    def _put_vectors(self, found: Sequence[_Found], vectors: NDArray[np.float32], recipe: str) -> None:
+        ids = [face_id for one in found for face_id in one.ids]
         rows = [
             {"face_id": face_id, "recipe": recipe, "embedding": blob}
             for face_id, blob in zip(ids, pack(vectors), strict=True)
         ]
         self._upsert(EmbeddingRow, ("face_id", "recipe"), rows)
         self._write(insert(ChangeRow), [{"face_id": face_id, "op": "add", "recipe": recipe} for face_id in ids])
-        self._mark_enrolments(ids)
+        self._mark_enrolments([face_id for one in found for face_id in one.known.values()])
 
     def _drop_undecided(self, face_ids: list[int]) -> None:
         decided: set[int] = set()
@@ -184,10 +218,14 @@ class AnalysisStore(PeopleStore):
     def _remove_faces(self, face_ids: list[int]) -> None:
         self._mark_enrolments(face_ids)
         for some in chunks(face_ids):
-            columns = select(EmbeddingRow.face_id, literal("remove"), EmbeddingRow.recipe)
-            gone = columns.where(EmbeddingRow.face_id.in_(some)).order_by(EmbeddingRow.face_id)
-            self._write(insert(ChangeRow).from_select(["face_id", "op", "recipe"], gone))
+            self._log_removal(EmbeddingRow.face_id.in_(some))
             self._write(delete(FaceRow).where(FaceRow.id.in_(some)))
+
+    def _log_removal(self, which: ColumnElement[bool]) -> None:
+        """Tell the change log that these embeddings go."""
+        columns = select(EmbeddingRow.face_id, literal("remove"), EmbeddingRow.recipe)
+        gone = columns.where(which).order_by(EmbeddingRow.face_id)
+        self._write(insert(ChangeRow).from_select(["face_id", "op", "recipe"], gone))
 
     def _mark_enrolments(self, face_ids: list[int]) -> None:
         """Vectors of these faces came or went: what was trained on them is out of date."""
@@ -196,15 +234,16 @@ class AnalysisStore(PeopleStore):
             if self._work.connection.execute(query).first() is not None:
                 self._work.enrolments_changed = True
 
-    def _replay(self, pixel_hash: str, ids: list[int], regions: list[Region]) -> None:
-        """Give faces back what was decided about them before the photo was deleted; no new decision is recorded."""
-        decided = standings(self.events(pixel_hash=pixel_hash))
-        if not decided:
+    def _replay(self, found: Sequence[_Found]) -> None:
+        """Give faces back what was decided about them before their photo was deleted; no new decision is recorded."""
+        events = self.events_of([one.pixel_hash for one in found])
+        if not events:
             return
-        connection = self._work.connection
-        people = set(connection.execute(select(PersonRow.id)).scalars())
-        for place, which in pair_up([one.region for one in decided], regions).items():
-            self._restore(ids[place], decided[which], people)
+        people = set(self._work.connection.execute(select(PersonRow.id)).scalars())
+        for one in found:
+            decided = standings(events.get(one.pixel_hash, []))
+            for place, which in pair_up([standing.region for standing in decided], one.regions).items():
+                self._restore(one.ids[place], decided[which], people)
 
     def _restore(self, face_id: int, standing: Standing, people: set[str]) -> None:
         connection = self._work.connection
@@ -218,6 +257,26 @@ class AnalysisStore(PeopleStore):
             self._work.enrolments_changed = True
         rejected = [one for one in standing.rejected if one is None or one in people]
         self._write(insert(RejectionRow), [{"face_id": face_id, "person_id": one} for one in rejected])
+
+
+def _check(analyses: Sequence[NewAnalysis], recipe: Recipe) -> None:
+    for one in analyses:
+        if one.vectors.shape != (len(one.faces), recipe.dim):
+            raise StoreError(
+                f"vectors of shape {one.vectors.shape} for {len(one.faces)} faces of dimension {recipe.dim}"
+            )
+    if len({one.photo.pixel_hash for one in analyses}) < len(analyses):
+        raise StoreError("the same picture twice in one call")
+
+
+def _found(analysis: NewAnalysis, photo_id: int, old: _Old | None) -> _Found:
+    photo, faces = analysis.photo, analysis.faces
+    rows = [_face_row(photo_id, face) for face in faces]
+    regions = [to_stored(face.box, *_shape(photo)) for face in faces]
+    pairs = pair_up(old.regions, regions) if old else {}
+    known = {new: old.face_ids[place] for new, place in pairs.items()} if old else {}
+    lost = set(old.face_ids) - set(known.values()) if old else set()
+    return _Found(photo.pixel_hash, rows, regions, known, lost)
 
 
 def _shape(photo: NewPhoto) -> tuple[int, int, int]:

@@ -7,7 +7,7 @@ import secrets
 import threading
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import func, insert, select, update
 
@@ -19,15 +19,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine, Executable
+    from sqlalchemy.orm import InstrumentedAttribute
 
     from facesearch.store.lock import WriterLock
+
+Key = TypeVar("Key", int, str)
 
 # SQLite takes 32,766 parameters in one statement, PostgreSQL 65,535.
 CHUNK = 1000
 
 
-def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """The ids in pieces that fit into one statement."""
+def chunks(ids: Sequence[Key]) -> Iterator[Sequence[Key]]:
+    """Ids, or hashes, in pieces that fit into one statement."""
     for start in range(0, len(ids), CHUNK):
         yield ids[start : start + CHUNK]
 
@@ -141,6 +144,16 @@ class Connected:
         result = work.connection.execute(statement, rows)
         work.changed |= result.rowcount != 0
         return result.rowcount
+
+    def _insert(self, table: type[Base], key: InstrumentedAttribute[int], rows: list[dict[str, Any]]) -> list[int]:
+        """Insert rows into an AUTOINCREMENT table and return their ids, in their order."""
+        if not rows:
+            return []
+        # There is one writer, so all higher ids are ours, and ascend with the rows. RETURNING promises no order, and
+        # where it is asked for one, SQLAlchemy gives SQLite a statement a row.
+        before = self._work.connection.execute(select(func.max(key))).scalar_one() or 0
+        self._write(insert(table), rows)
+        return list(self._work.connection.execute(select(key).where(key > before).order_by(key)).scalars())
 
     def _upsert(self, table: type[Base], keys: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
         """Insert rows, or update the ones whose ``keys`` are there; all rows name the same columns."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
 
@@ -37,6 +37,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from facesearch.store.values import Payload
+
+_EVENT = select(
+    EventRow.seq,
+    EventRow.id,
+    EventRow.action,
+    EventRow.at,
+    EventRow.op,
+    EventRow.pixel_hash,
+    EventRow.region,
+    EventRow.person_id,
+    EventRow.payload,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,31 +87,23 @@ class Standing:
 class JournalStore(FaceStore):
     """The part of the store that remembers decisions."""
 
-    def events(self, *, after_seq: int = 0, pixel_hash: str | None = None) -> list[Event]:
-        """Decisions in the order they were taken.
-
-        Args:
-            after_seq: only those after this one.
-            pixel_hash: only those about faces of this photo.
-        """
-        query = select(
-            EventRow.seq,
-            EventRow.id,
-            EventRow.action,
-            EventRow.at,
-            EventRow.op,
-            EventRow.pixel_hash,
-            EventRow.region,
-            EventRow.person_id,
-            EventRow.payload,
-        ).where(EventRow.seq > after_seq)
-        if pixel_hash is not None:
-            query = query.where(EventRow.pixel_hash == pixel_hash)
+    def events(self, *, after_seq: int = 0) -> list[Event]:
+        """Decisions in the order they were taken; only those after ``after_seq``."""
         with self._reader() as connection:
-            rows = connection.execute(query.order_by(EventRow.seq)).all()
-        return [
-            Event(*row[:6], Region(*row[6]) if row[6] is not None else None, row[7], json.loads(row[8])) for row in rows
-        ]
+            rows = connection.execute(_EVENT.where(EventRow.seq > after_seq).order_by(EventRow.seq)).all()
+        return [_event(row) for row in rows]
+
+    def events_of(self, pixel_hashes: Sequence[str]) -> dict[str, list[Event]]:
+        """Decisions about faces of photos, by pixel hash, each in the order they were taken; photos without are left
+        out.
+        """  # noqa: D205
+        found: dict[str, list[Event]] = {}
+        with self._reader() as connection:
+            for some in chunks(pixel_hashes):
+                query = _EVENT.where(EventRow.pixel_hash.in_(some)).order_by(EventRow.seq)
+                for event in (_event(row) for row in connection.execute(query)):
+                    found.setdefault(str(event.pixel_hash), []).append(event)
+        return found
 
     def _record(self, drafts: Iterable[Draft]) -> None:
         at = now()
@@ -187,3 +191,10 @@ def _apply(known: Standing, event: Event) -> None:
         known.rejected.add(event.person_id)
         if event.person_id in (None, known.person_id):
             known.person_id = None
+
+
+def _event(row: Any) -> Event:  # noqa: ANN401
+    *facts, region, person_id, payload = row
+    seq, event_id, action, at, op, pixel_hash = facts
+    where = Region(*region) if region is not None else None
+    return Event(seq, event_id, action, at, op, pixel_hash, where, person_id, json.loads(payload))

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from facesearch.types import Face, PhotoStatus
 
 Source = Literal["user", "folder", "region", "auto"]
 """Where an enrolment comes from. Automatic ones are no evidence until somebody confirms them."""
@@ -38,6 +41,38 @@ class NewPhoto:
     height: int
     orientation: int = 1
     taken_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewAnalysis:
+    """What was found in a picture.
+
+    ``faces`` are in pixels of the upright photo; their ``id``, ``photo_id`` and people are not looked at. ``vectors``
+    is float32, (n, dim), unit rows, row i for ``faces[i]``. ``stamp`` is the file that the photo was read from; None
+    leaves files alone.
+    """
+
+    photo: NewPhoto
+    faces: Sequence[Face]
+    vectors: NDArray[np.float32]
+    stamp: FileStamp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPhoto:
+    """A photo in the gallery, as far as it matters whether it must be analysed; ``recipe`` is the key of its recipe."""
+
+    id: int
+    recipe: str
+    status: PhotoStatus
+    orientation: int
+
+    def is_current(self, recipe_key: str, orientation: int) -> bool:
+        """Whether there is nothing to find in the photo any more: the one dedupe rule on the level of pixels.
+
+        A photo that showed no face while it lay on its side gets another try once its EXIF orientation is mended.
+        """
+        return self.recipe == recipe_key and (self.status == "done" or self.orientation == orientation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facesearch.detection import boxes as box
-from facesearch.detection.mtcnn import CELL, rois, standardized, windows
+from facesearch.detection.mtcnn import CELL, rois, windows
 from facesearch.detection.pyramid import scales, shrink
 from facesearch.images.load import load
 
@@ -56,6 +56,11 @@ def refined(stages, batch, proposals):
     return stages["rnet"](images_normalized=batch, bboxes_batch=proposals.copy(), threshold_rnet=0.6)
 
 
+def raw(batch):
+    """A standardized photo (1, H, W, 3) as our networks take it: 0 to 255, (1, 3, H, W)."""
+    return np.ascontiguousarray(batch.transpose(0, 3, 1, 2) * np.float32(128) + np.float32(127.5))
+
+
 def by_score(boxes, scores):
     """Rows of (box, score), best first; equal scores ordered by place."""
     rows = np.hstack([boxes, scores[:, None]]).astype(np.float64)
@@ -74,18 +79,13 @@ def test_the_pyramid_has_the_same_scales(pixels, levels, detector):
     assert np.allclose(levels, whole, rtol=1e-12)
 
 
-def test_the_standardized_photo_is_the_same(pixels, batch):
-    """Pixels are standardized as (x − 127.5) / 128, RGB."""
-    assert np.array_equal(standardized(pixels), batch[0])
-
-
 def test_the_levels_have_the_same_pixels(pixels, batch, levels):
     """Each level is TensorFlow's area resampling to a hundredth of a grey level."""
     from mtcnn.utils.images import scale_images
 
     for scale in levels:
         theirs = scale_images(batch, scale).numpy()[0]
-        ours = shrink(pixels, int(pixels.shape[0] * scale), int(pixels.shape[1] * scale))
+        ours = shrink(raw(batch)[0], int(pixels.shape[0] * scale), int(pixels.shape[1] * scale)).transpose(1, 2, 0)
         assert ours.shape == theirs.shape
         assert np.abs((ours - 127.5) / 128 - theirs).max() < 0.01 / 128
 
@@ -97,7 +97,7 @@ def test_the_first_network_gives_the_same_maps(pixels, stages, batch, levels, de
     for scale in levels:
         level = scale_images(batch, scale)
         offsets, scores = stages["pnet"].model(level)
-        ours = detector._pnet(["score", "offset"], image=np.ascontiguousarray(level.numpy().transpose(0, 3, 1, 2)))
+        ours = detector._pnet(["score", "offset"], image=raw(level.numpy()))
         assert np.allclose(ours[0][0], scores.numpy()[0, :, :, 1], atol=1e-5)
         assert np.allclose(ours[1][0].transpose(1, 2, 0), offsets.numpy()[0], atol=1e-5)
 
@@ -131,9 +131,9 @@ def test_suppression_keeps_the_same_boxes(stages, batch, levels, threshold, over
     assert np.allclose(by_score(ours[:, 1:5], ours[:, 5]), by_score(kept[:, 1:5], kept[:, 5]))
 
 
-def test_the_first_stage_proposes_the_same_boxes(pixels, proposals, detector):
+def test_the_first_stage_proposes_the_same_boxes(pixels, batch, proposals, detector):
     """The whole first stage, pyramid to squared boxes, agrees to a hundredth of a pixel."""
-    ours = detector._propose(standardized(pixels))
+    ours = detector._propose(raw(batch), detector.options.smallest(*pixels.shape[:2]))
     order = np.lexsort(ours.T.round(2))
     expected = proposals[:, 1:5][np.lexsort(proposals[:, 1:5].T.round(2))]
     assert ours.shape == expected.shape
@@ -148,10 +148,10 @@ def test_the_networks_see_the_same_patches(batch, proposals, detector, name, siz
     beyond = np.array([[0, -20, -30, 50, 40, 0.9], [0, batch.shape[2] - 40, 10, batch.shape[2] + 25, 75, 0.9]])
     boxes = np.vstack([proposals, beyond])
     theirs = extract_patches(batch, boxes, expected_size=(size, size)).numpy()
-    tensor = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
+    tensor = raw(batch)
     network = getattr(detector, f"_{name}")
     (ours,) = network(["patches"], image=tensor, rois=rois(boxes[:, 1:5].astype(np.float32), tensor.shape))
-    assert np.abs(ours.transpose(0, 2, 3, 1) - theirs).max() < 2e-3
+    assert np.abs((ours.transpose(0, 2, 3, 1) - 127.5) / 128 - theirs).max() < 2e-3
 
 
 def test_the_second_network_gives_the_same_numbers(stages, batch, proposals, detector):
@@ -159,7 +159,7 @@ def test_the_second_network_gives_the_same_numbers(stages, batch, proposals, det
     from mtcnn.utils.images import extract_patches
 
     offsets, scores = stages["rnet"].model(extract_patches(batch, proposals, expected_size=(24, 24)))
-    tensor = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
+    tensor = raw(batch)
     places = rois(proposals[:, 1:5].astype(np.float32), tensor.shape)
     ours = detector._rnet(["score", "offset"], image=tensor, rois=places)
     assert np.abs(ours[0] - scores.numpy()[:, 1]).max() < 1e-3
@@ -168,7 +168,7 @@ def test_the_second_network_gives_the_same_numbers(stages, batch, proposals, det
 
 def test_the_second_stage_leaves_the_same_boxes(batch, proposals, refined, detector):
     """The whole second stage agrees to a tenth of a pixel, at the same threshold."""
-    tensor = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
+    tensor = raw(batch)
     ours = detector._refine(tensor, proposals[:, 1:5].astype(np.float32))
     expected = refined[:, 1:5]
     assert ours.shape == expected.shape
@@ -180,7 +180,7 @@ def test_the_third_network_gives_the_same_numbers(stages, batch, refined, detect
     from mtcnn.utils.images import extract_patches
 
     offsets, points, scores = stages["onet"].model(extract_patches(batch, refined, expected_size=(48, 48)))
-    tensor = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
+    tensor = raw(batch)
     places = rois(refined[:, 1:5].astype(np.float32), tensor.shape)
     ours = detector._onet(["score", "offset", "points"], image=tensor, rois=places)
     for mine, theirs in zip(ours, (scores[:, 1], offsets, points), strict=True):

@@ -51,3 +51,13 @@ def test_the_detector_alone_needs_no_download(cache, fake):
     networks = export.mtcnn_networks(threads=1, tell=lambda _: None)
     assert sorted(networks) == ["onet", "pnet", "rnet"]
     assert fake == []
+
+
+def test_no_scale_stands_between_a_convolution_and_its_sum(models):
+    """The residual scales are inside the convolutions, so that ONNX Runtime runs convolution, sum and ReLU as one."""
+    import onnx
+
+    graph = onnx.load(export.facenet_file()).graph
+    convolutions = {node.output[0] for node in graph.node if node.op_type == "Conv"}
+    assert len(convolutions) > 100
+    assert not [node for node in graph.node if node.op_type == "Mul" and convolutions & set(node.input)]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import time
-
 import numpy as np
 import pytest
 from PIL import Image
 
-from facesearch.errors import ConfigError, ModelError, PhotoError
+from facesearch.errors import ConfigError, PhotoError
 from facesearch.images.align import CropSettings
-from facesearch.pipeline import ENGINES, Analysis, FrontEnd, analyse_many, make_front_end
+from facesearch.pipeline import ENGINES, FrontEnd, make_front_end
 from facesearch.testing import FakeDetector, FakeEmbedder, paint
 from facesearch.types import Box
 
@@ -104,78 +101,6 @@ def test_the_recipe_names_everything_that_changes_a_vector():
     assert len({plain.key, *(other.key for other in others)}) == 4
 
 
-@pytest.mark.parametrize("jobs", [1, 2, 7])
-def test_results_come_in_the_order_of_the_paths(photos, jobs):
-    """However many work at once, and however long each takes, results come in the order asked for."""
-
-    class Uneven(FakeDetector):
-        def detect(self, image):
-            found = super().detect(image)
-            time.sleep(0.02 if found[0].box.left < 60 else 0)
-            return found
-
-    results = list(analyse_many(FrontEnd(Uneven(), FakeEmbedder()), photos, jobs=jobs))
-    assert [path for path, _ in results] == photos
-    assert [result.faces[0].box.left for _, result in results] == [10 + i * 15 for i in range(12)]
-
-
-def test_a_bad_photo_is_a_value_and_stops_nothing(photos, fake, tmp_path):
-    """A photo that cannot be used comes as its error, in its place; the others are analysed."""
-    bad = tmp_path / "bad.jpg"
-    bad.write_bytes(b"\xff\xd8\xff but then nothing")
-    results = list(analyse_many(fake, [photos[0], bad, tmp_path / "missing.jpg", photos[1]], jobs=2))
-    kinds = [type(result) if isinstance(result, Analysis) else PhotoError for _, result in results]
-    assert kinds == [Analysis, PhotoError, PhotoError, Analysis]
-    assert all(isinstance(result, PhotoError) for _, result in results[1:3])
-    assert results[2][1].path == tmp_path / "missing.jpg"
-
-
-def test_a_model_that_fails_ends_the_run(photos):
-    """An error of the models is not a bad photo: it is raised."""
-
-    class Broken(FakeDetector):
-        def detect(self, image):
-            raise ModelError("fake", "out of memory")
-
-    with pytest.raises(ModelError, match="out of memory"):
-        list(analyse_many(FrontEnd(Broken(), FakeEmbedder()), photos, jobs=2))
-
-
-def test_only_a_few_photos_are_ahead(photos, fake):
-    """Paths are taken as results are fetched, so memory does not grow with the number of photos."""
-    taken = []
-
-    def endless():
-        while True:
-            taken.append(1)
-            yield photos[len(taken) % 12]
-
-    results = analyse_many(fake, endless(), jobs=2)
-    for _ in range(5):
-        next(results)
-    assert len(taken) <= 5 + 2 * 2 + 1
-    results.close()
-
-
-def test_stopping_early_cancels_what_is_waiting(photos):
-    """Closing the iteration finishes what runs and starts nothing more."""
-    started = []
-    gate = threading.Event()
-
-    class Slow(FakeDetector):
-        def detect(self, image):
-            started.append(1)
-            gate.wait(5)
-            return super().detect(image)
-
-    results = analyse_many(FrontEnd(Slow(), FakeEmbedder()), photos, jobs=1)
-    threading.Timer(0.2, gate.set).start()
-    next(results)
-    count = len(started)
-    results.close()
-    assert len(started) <= count + 1 < len(photos)
-
-
 def test_an_unknown_engine_lists_the_known_ones():
     """A misspelt engine is an error that says which there are."""
     with pytest.raises(ConfigError, match="no engine 'tensorrt'") as caught:
@@ -187,14 +112,6 @@ def test_an_unknown_engine_lists_the_known_ones():
 def test_the_engines_do_not_share_a_recipe(front_end):
     """Vectors of the reference are never compared with ours: the recipes differ."""
     assert make_front_end(engine="reference").recipe.key != front_end.recipe.key
-
-
-def test_real_vectors_do_not_depend_on_the_number_of_jobs(front_end, val):
-    """One photo at a time or two at once: boxes and embeddings are equal bit for bit."""
-    one, two = (list(analyse_many(front_end, val[:8], jobs=jobs)) for jobs in (1, 2))
-    for (_, first), (_, second) in zip(one, two, strict=True):
-        assert first.faces == second.faces
-        assert np.array_equal(first.vectors, second.vectors)
 
 
 def test_the_limit_of_megapixels_is_kept(photos):

@@ -54,9 +54,9 @@ def test_every_number_is_exact(shared, make, values, confidence, quality):
     points = zip(values[4::2], values[5::2], strict=True)
     face = Face(Box(*values[:4]), Landmarks(*points), confidence, quality)
     with shared.writing():
-        shared.delete_photos([shared.find_photo("p1") or 0])
+        shared.delete_photos([photo.id for photo in shared.held(["p1"]).values()])
         (face_id,) = shared.add_photo(make.photo(1), [face], make.vectors(1), make.recipe)
-        assert shared.faces([face_id])[face_id] == replace(face, id=face_id, photo_id=shared.find_photo("p1"))
+        assert shared.faces([face_id])[face_id] == replace(face, id=face_id, photo_id=shared.held(["p1"])["p1"].id)
 
 
 def test_vectors_that_do_not_fit(store, make):
@@ -65,7 +65,7 @@ def test_vectors_that_do_not_fit(store, make):
         store.add_photo(make.photo(1), [make.face(1)], make.vectors(2), make.recipe)
     with pytest.raises(StoreError):
         store.add_photo(make.photo(1), [make.face(1)], make.vectors(1)[:, :3], make.recipe)
-    assert store.find_photo("p1") is None
+    assert store.held(["p1"]) == {}
 
 
 def test_an_unknown_photo(store):
@@ -109,8 +109,7 @@ def test_another_recipe_has_vectors_of_its_own(store, make):
     assert np.array_equal(vector(store, face, make.other), vectors)
     assert store.changes(seq, make.recipe.key).added.size == 0
     assert store.changes(seq, make.other.key).added.tolist() == [face]
-    assert store.find_photo("p1", recipe_key=make.other.key) is not None
-    assert store.find_photo("p1", recipe_key=make.recipe.key) is None
+    assert store.held(["p1"])["p1"].recipe == make.other.key
     assert sorted(store.recipes(), key=lambda recipe: recipe.model) == [make.recipe, make.other]
 
 

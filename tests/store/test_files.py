@@ -84,14 +84,16 @@ def test_a_moved_file_is_found_by_its_bytes(store, make):
     photo = store.photo_by_pixel_hash("p1").id
     seq = store.state().seq
     assert store.find_photo_by_bytes("b1") == photo
-    store.seen(make.stamp(2), photo, "b1")
-    store.seen(make.stamp(3), photo, "edited")
+    store.seen([(make.stamp(2), photo, "b1")])
+    store.seen([(make.stamp(3), photo, "edited")])
     assert store.find_photo_by_bytes("edited", recipe_key=make.recipe.key) == photo
     assert store.find_photo_by_bytes("edited", recipe_key=make.other.key) is None
     assert store.find_photo_by_bytes("unknown") is None
-    assert store.find_photo("p1") == store.find_photo("p1", recipe_key=make.recipe.key, orientation=1) == photo
-    assert store.find_photo("p1", orientation=6) is None
-    assert store.find_photo("p1", recipe_key=make.other.key) is None
+    held = store.held(["p1", "unknown"])
+    assert list(held) == ["p1"]
+    assert held["p1"].id == photo
+    assert held["p1"].is_current(make.recipe.key, 1)
+    assert not held["p1"].is_current(make.other.key, 1)
     assert store.photo(photo).paths == ("/photos/1.jpg", "/photos/2.jpg", "/photos/3.jpg")
     assert [face.id for face in store.faces_of_photo(photo)] == ids
     assert store.state().seq == seq
@@ -131,7 +133,7 @@ def test_pruning(store, make):
     ids = make.add(store, 1, (10, 100))
     make.add(store, 2)
     photo = store.photo_by_pixel_hash("p1").id
-    store.seen(make.stamp(3), photo, "b1")
+    store.seen([(make.stamp(3), photo, "b1")])
     person = store.create_person("Ada")
     store.enrol(ids, person.id)
     one, copy = (known.id for known in store.files(ROOT) if known.photo_id == photo)

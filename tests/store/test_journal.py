@@ -43,8 +43,7 @@ def test_an_event_says_who_what_and_where(store, make):
     assert events[4].payload == {"name": "Robert", "previous": "Bob"}
     assert events[5].person_id == bob
     assert store.events(after_seq=events[4].seq) == events[5:]
-    assert store.events(pixel_hash="p1") == [event for event in events if event.pixel_hash]
-    assert store.events(pixel_hash="p2") == []
+    assert store.events_of(["p1", "p2"]) == {"p1": [event for event in events if event.pixel_hash]}
 
 
 def test_what_was_done_at_once_is_one_action(store, make):
@@ -80,7 +79,7 @@ def test_names_come_back_with_the_photo(store, make):
     store.reject(ids[1:2], ada)
     store.reject(ids[2:], None)
     events = store.events()
-    store.delete_photos([store.find_photo("p1")])
+    store.delete_photos([store.held(["p1"])["p1"].id])
     assert store.events() == events
     new = make.add(store, 1, (204, 14, 104, 320))
     faces = store.faces(new)
@@ -100,7 +99,7 @@ def test_names_come_back_turned(store, make):
 
     (face,) = make.add(store, 1)
     store.enrol([face], store.create_person("Ada").id)
-    store.delete_photos([store.find_photo("p1")])
+    store.delete_photos([store.held(["p1"])["p1"].id])
     turned = replace(make.face(0), box=Box(150, 10, 190, 50))
     photo = make.photo(1, orientation=6, width=200, height=400)
     (new,) = store.add_photo(photo, [turned], make.vectors(1), make.recipe)
@@ -155,10 +154,10 @@ def test_any_history_comes_back(shared, make, history):
         assert events[: len(last)] == last
         last = events
     before = standing(shared, make, ids)
-    shared.delete_photos([shared.find_photo(f"p{number}")])
+    shared.delete_photos([shared.photo_by_pixel_hash(f"p{number}").id])
     assert standing(shared, make, make.add(shared, number, PLACES)) == before
     assert shared.events() == last
-    shared.delete_photos([shared.find_photo(f"p{number}")])
+    shared.delete_photos([shared.photo_by_pixel_hash(f"p{number}").id])
 
 
 def standing(store, make, ids):

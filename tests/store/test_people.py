@@ -101,11 +101,11 @@ def test_evidence_in_rows(store, make):
     evidence = store.enrolled(make.recipe)
     assert evidence.face_ids.tolist() == ids
     assert evidence.person_ids == (ada, bob, ada)
-    assert evidence.photo_ids.tolist() == [store.find_photo("p1")] * 3
+    assert evidence.photo_ids.tolist() == [store.held(["p1"])["p1"].id] * 3
     assert evidence.vectors.dtype == np.float32
     assert np.array_equal(evidence.vectors, make.vectors(3, seed=1))
     rest = store.unnamed(make.recipe)
-    assert rest.photo_ids.tolist() == [store.find_photo("p2")]
+    assert rest.photo_ids.tolist() == [store.held(["p2"])["p2"].id]
     assert np.array_equal(rest.vectors, make.vectors(1, seed=2))
 
 

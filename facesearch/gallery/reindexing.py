@@ -1,0 +1,204 @@
+"""A gallery moves to another recipe: its faces are embedded anew where they are, and no photo is searched again."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import numpy as np
+
+from facesearch.errors import PhotoError
+from facesearch.gallery import indexing
+from facesearch.models.runtime import cores
+from facesearch.store.region import turn_face
+from facesearch.types import Failure, ReindexReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from facesearch.gallery.cache import IndexCache
+    from facesearch.gallery.indexing import Progress
+    from facesearch.images.load import LoadedPhoto
+    from facesearch.store.store import Store
+    from facesearch.types import Face, Photo, Recipe
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+PAGE = 256
+"""Photos whose faces are read from the store at once."""
+
+
+class FaceEmbedder(Protocol):
+    """What is needed of ``pipeline.FrontEnd``."""
+
+    recipe: Recipe
+
+    def embed_faces(self, path: Path, faces: Sequence[Face]) -> tuple[LoadedPhoto, NDArray[np.float32]]:
+        """See ``pipeline.FrontEnd``."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    faces: int = 0
+    dropped: int = 0
+    failed: dict[int, Failure] = field(default_factory=dict)
+    switched: bool = False
+    interrupted: bool = False
+
+
+def reindex(
+    store: Store,
+    front_end: FaceEmbedder,
+    cache: IndexCache,
+    *,
+    jobs: int | None,
+    progress: Progress,
+    allow_missing: bool = False,
+) -> ReindexReport:
+    """Embed every face of the gallery by the recipe of ``front_end``, then answer by that recipe.
+
+    New vectors are committed in groups beside the old ones, which the gallery answers from until the last one is
+    there, so that a run that is stopped goes on where it was. Names, faces and boxes stay as they are. The switch is
+    one transaction; photos that others index meanwhile are embedded before it.
+
+    Args:
+        store: of the gallery.
+        front_end: of the new recipe.
+        cache: of the new recipe.
+        jobs: photos at once; None for one a core.
+        progress: called with photos done, photos to do and a path.
+        allow_missing: switch although some photos cannot be read: their faces lose their vectors, until ``index``
+            comes upon the photo again.
+
+    Returns:
+        What was done. Where a photo could not be read and ``allow_missing`` was not said, nothing is switched.
+
+    Raises:
+        ModelError: the models cannot be used.
+        GalleryBusyError: another process held the gallery for too long.
+    """
+    started = time.monotonic()
+    tally = _Tally()
+    try:
+        while not _switch(store, front_end.recipe, tally, allow_missing=allow_missing):
+            todo = [photo for photo in store.photos_to_embed(front_end.recipe.key) if photo not in tally.failed]
+            progress(0, len(todo), "")
+            _embed(store, front_end, todo, tally, jobs=jobs, progress=progress)
+    except KeyboardInterrupt:
+        tally.interrupted = True
+    if tally.switched:
+        cache.save()
+    return ReindexReport(
+        recipe=front_end.recipe.key,
+        switched=tally.switched,
+        faces=tally.faces,
+        dropped=tally.dropped,
+        failed=tuple(tally.failed.values()),
+        seconds=time.monotonic() - started,
+        interrupted=tally.interrupted,
+    )
+
+
+def _switch(store: Store, recipe: Recipe, tally: _Tally, *, allow_missing: bool) -> bool:
+    """Move the gallery to the recipe if there is nothing left to embed; false where there is."""
+    with store.writing():
+        store.drop_outdated(recipe.key)
+        left = store.photos_to_embed(recipe.key)
+        if not tally.failed.keys() >= set(left):
+            return False
+        tally.failed = {photo: tally.failed[photo] for photo in left}
+        if allow_missing or not left:
+            tally.dropped = store.move_to(recipe)
+        tally.switched = store.state().recipe == recipe.key
+    return True
+
+
+def _embed(
+    store: Store, front_end: FaceEmbedder, todo: list[int], tally: _Tally, *, jobs: int | None, progress: Progress
+) -> None:
+    """Embed the faces of photos and commit them in groups."""
+    results = _side_by_side(lambda photo: _embed_photo(front_end, *photo), _with_faces(store, todo), jobs or cores())
+    group: list[tuple[list[Face], NDArray[np.float32]]] = []
+    opened = time.monotonic()
+    done = 0
+    try:
+        for (photo, faces), result in results:
+            if isinstance(result, Failure):
+                tally.failed[photo.id] = result
+            else:
+                group.append((faces, result))
+            if len(group) >= indexing.GROUP_PHOTOS or time.monotonic() - opened > indexing.GROUP_SECONDS:
+                now, group, opened = group, [], time.monotonic()
+                _write(store, now, front_end.recipe, tally)
+            done += 1
+            progress(done, len(todo), photo.paths[0] if photo.paths else "")
+    finally:
+        # Also on Ctrl-C: what is embedded is kept.
+        results.close()
+        _write(store, group, front_end.recipe, tally)
+
+
+def _write(store: Store, group: list[tuple[list[Face], NDArray[np.float32]]], recipe: Recipe, tally: _Tally) -> None:
+    if group:
+        faces = [face for some, _ in group for face in some]
+        tally.faces += store.add_vectors(faces, np.concatenate([vectors for _, vectors in group]), recipe)
+
+
+def _with_faces(store: Store, photo_ids: list[int]) -> Iterator[tuple[Photo, list[Face]]]:
+    """Photos with all their faces; those that were forgotten meanwhile are left out."""
+    for start in range(0, len(photo_ids), PAGE):
+        page = photo_ids[start : start + PAGE]
+        with store.reading():
+            photos, faces = store.photos(page), store.faces_of_photos(page)
+        yield from ((photos[i], faces[i]) for i in page if i in photos and faces[i])
+
+
+def _embed_photo(front_end: FaceEmbedder, photo: Photo, faces: list[Face]) -> NDArray[np.float32] | Failure:
+    """Vectors (n, dim) of a photo's faces, from the first of its files that still holds it."""
+    error = "no file of this photo is known any more"
+    for path in photo.paths:
+        try:
+            loaded, vectors = front_end.embed_faces(Path(path), faces)
+            if loaded.pixel_hash != photo.pixel_hash:
+                error = "the file holds another picture now"
+                continue
+            if loaded.orientation != photo.orientation:
+                # Somebody changed the EXIF orientation since; the store learns of it when the file is indexed again.
+                turned = [turn_face(face, _shape(photo), _shape(loaded)) for face in faces]
+                vectors = front_end.embed_faces(Path(path), turned)[1]
+        except PhotoError as exc:
+            error = exc.reason
+            continue
+        return vectors
+    return Failure(photo.paths[0] if photo.paths else f"photo {photo.id}", error)
+
+
+def _shape(photo: Photo | LoadedPhoto) -> tuple[int, int, int]:
+    return photo.orientation, photo.width, photo.height
+
+
+def _side_by_side(
+    function: Callable[[Item], Result], items: Iterator[Item], workers: int
+) -> Generator[tuple[Item, Result]]:
+    """Each item with what the function makes of it, in order; only a few items a worker are taken ahead."""
+    waiting: deque[tuple[Item, Future[Result]]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="photo") as pool:
+        try:
+            for item in items:
+                waiting.append((item, pool.submit(function, item)))
+                if len(waiting) > 2 * workers:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            while waiting:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        finally:
+            for _, future in waiting:
+                future.cancel()
