@@ -51,18 +51,19 @@ def nms(
     Returns:
         Indices of the boxes that stay, best score first; equal scores keep their order.
     """
-    order = np.argsort(-scores, kind="stable")
-    ranked = boxes[order]
-    kinds = None if groups is None else groups[order]
+    kinds = np.zeros(len(scores), np.intp) if groups is None else groups
+    order = np.lexsort((-scores, kinds))
+    ranked, kinds = boxes[order], kinds[order]
     stays = np.ones(len(order), dtype=bool)
     for start in range(0, len(order), _BLOCK):
         stop = min(start + _BLOCK, len(order))
-        covered = overlaps(ranked[start:stop], ranked[:stop], over) > threshold
-        if kinds is not None:
-            covered &= kinds[start:stop, None] == kinds[:stop]
+        first = int(np.searchsorted(kinds, kinds[start]))
+        covered = overlaps(ranked[start:stop], ranked[first:stop], over) > threshold
+        covered &= kinds[start:stop, None] == kinds[first:stop]
         # Row i of the block has rank start + i: only better-ranked columns count.
-        stays[start:stop] = ~np.tril(covered, start - 1).any(axis=1)
-    return order[stays]
+        stays[start:stop] = ~np.tril(covered, start - first - 1).any(axis=1)
+    kept = np.sort(order[stays])
+    return kept[np.argsort(-scores[kept], kind="stable")]
 
 
 def squared(boxes: Boxes) -> Boxes:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 STRIDE, CELL = 2, 12
 """The first network slides a window of CELL pixels in steps of STRIDE."""
 
-
 MOST_SIDE = 4096
 """The longer side of the largest picture that is looked at, whatever was asked for: about 0.5 GB of memory."""
 
@@ -64,7 +63,7 @@ class MtcnnSettings:
         face = self.min_face * full_side if self.min_face < 1 else self.min_face
         return min(max(self.max_side, math.ceil(full_side * min(self.min_pixels / face, 1))), MOST_SIDE)
 
-    def smallest(self, height: int, width: int, scale: float = 1.0) -> float:
+    def smallest(self, height: int, width: int, *, scale: float = 1.0) -> float:
         """Side in pixels of the smallest face looked for in a picture of this size, ``scale`` times the photo's."""
         if self.min_face < 1:
             return max(self.min_face * max(height, width), self.min_pixels)
@@ -92,7 +91,7 @@ class MtcnnDetector:
         if min(picture.shape[:2]) < CELL:
             return []
         tensor = planar(picture)
-        boxes = self._propose(tensor, self.options.smallest(*picture.shape[:2], scale * shrunk))
+        boxes = self._propose(tensor, self.options.smallest(*picture.shape[:2], scale=scale * shrunk))
         boxes = self._refine(tensor, boxes)
         boxes, scores, points = self._output(tensor, boxes)
         return to_detections(boxes / shrunk, scores, points / shrunk, image.shape)
@@ -112,8 +111,8 @@ class MtcnnDetector:
         kept = np.concatenate([scores for _, scores in found])
         level_of = np.repeat(np.arange(len(levels)), [len(scores) for _, scores in found])
         stay = nms(boxes, kept, self.options.nms_level, groups=level_of)
-        boxes, kept = boxes[stay] / np.array(levels, np.float32)[level_of[stay], None], kept[stay]
-        return squared(boxes[nms(boxes, kept, self.options.nms_stage)])
+        placed: Boxes = np.divide(boxes[stay], np.array(levels, np.float32)[level_of[stay], None])
+        return squared(placed[nms(placed, kept[stay], self.options.nms_stage)])
 
     def _refine(self, tensor: NDArray[np.float32], boxes: Boxes) -> Boxes:
         """Second stage: drops most windows and moves the others onto the face, squared."""

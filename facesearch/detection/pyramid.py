@@ -13,15 +13,21 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 _SPAN = 32
 """Input pixels that one matrix product takes in. Of 16 to 96 tried on pictures of 300 and of 1280 pixels, the fastest:
 longer ones multiply more zeros, shorter ones make more calls."""
 
-
 _LEAST = 8
 """Output pixels of one matrix product: thinner ones are slow."""
+
+_ALONE = 2**18
+"""Multiplications of one matrix product, of which OpenBLAS does so many on one thread (SMP_THRESHOLD_MIN times
+GEMM_MULTITHREAD_THRESHOLD in its interface/gemm.c). With more it wakes threads of its own, which spin between calls and
+which several workers would fight for."""
 
 
 class _Band(NamedTuple):
@@ -88,10 +94,16 @@ def shrink(image: NDArray[np.float32], height: int, width: int) -> NDArray[np.fl
     channels, rows, columns = image.shape
     low = np.empty((channels, height, columns), np.float32)
     for band in _bands(rows, height):
-        np.matmul(band.weights.T, image[:, band.low : band.high], out=low[:, band.start : band.stop])
-    # All channels in one product: the columns do not mind whose rows they are.
-    lines = low.reshape(channels * height, columns)
-    small = np.empty((channels * height, width), np.float32)
+        for part in _parts(columns, band):
+            np.matmul(band.weights.T, image[:, band.low : band.high, part], out=low[:, band.start : band.stop, part])
+    small = np.empty((channels, height, width), np.float32)
     for band in _bands(columns, width):
-        np.matmul(lines[:, band.low : band.high], band.weights, out=small[:, band.start : band.stop])
-    return small.reshape(channels, height, width)
+        for part in _parts(height, band):
+            np.matmul(low[:, part, band.low : band.high], band.weights, out=small[:, part, band.start : band.stop])
+    return small
+
+
+def _parts(length: int, band: _Band) -> Iterator[slice]:
+    """Stretches that are short enough for one product with a band."""
+    step = max(_ALONE // band.weights.size, 1)
+    return (slice(start, start + step) for start in range(0, length, step))

@@ -38,7 +38,7 @@ class ReferenceDetector:
         try:
             found = self.model().detect_faces(
                 picture,
-                min_face_size=self.options.smallest(*picture.shape[:2], scale * shrunk),
+                min_face_size=self.options.smallest(*picture.shape[:2], scale=scale * shrunk),
                 output_type="numpy",
                 box_format="xyxy",
             )

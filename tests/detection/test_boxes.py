@@ -80,6 +80,22 @@ def test_nms_does_not_depend_on_its_blocks(monkeypatch, block):
     assert expected == slow_nms(boxes.tolist(), scores, 0.4, "union")
 
 
+@pytest.mark.parametrize("block", [7, 256])
+def test_boxes_of_different_groups_leave_each_other_alone(monkeypatch, block):
+    """NMS of several groups at once keeps what NMS of each alone keeps, best first over all."""
+    monkeypatch.setattr(module, "_BLOCK", block)
+    random = np.random.default_rng(2)
+    corner = random.uniform(0, 100, (300, 2))
+    boxes = np.hstack([corner, corner + random.uniform(20, 80, (300, 2))]).astype(np.float32)
+    scores, groups = random.integers(1, 60, 300).astype(np.float32) / 64, random.integers(0, 4, 300)
+    kept = nms(boxes, scores, 0.5, groups=groups)
+    alone = [np.flatnonzero(groups == one) for one in range(4)]
+    expected = np.concatenate([rows[nms(boxes[rows], scores[rows], 0.5)] for rows in alone])
+    assert sorted(kept.tolist()) == sorted(expected.tolist())
+    assert kept.tolist() == sorted(kept.tolist(), key=lambda row: (-scores[row], row))
+    assert len(kept) > len(nms(boxes, scores, 0.5))
+
+
 def test_a_box_that_goes_still_suppresses():
     """As in the package, a suppressed box suppresses others: A covers B, B covers C, so C goes though A is far."""
     chain = np.array([[0, 0, 10, 10], [3, 0, 13, 10], [6, 0, 16, 10]], np.float32)

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from facesearch.detection.mtcnn import MtcnnDetector, MtcnnSettings, fit, to_detections
+from facesearch.detection.mtcnn import CELL, MOST_SIDE, MtcnnDetector, MtcnnSettings, fit, to_detections
 from facesearch.images.load import load
 from facesearch.testing import check_detector
 from facesearch.types import Box
@@ -109,3 +109,63 @@ def test_boxes_are_cut_off_at_the_edge():
     (only,) = to_detections(boxes, np.array([1.0000001, 0.9], np.float32), points, (50, 100, 3))
     assert only.box == Box(0, 0, 10, 10)
     assert only.confidence == 1.0
+
+
+def within(photo, side, canvas):
+    """The photo shrunk to a longer side of so many pixels, in the middle of a grey square picture."""
+    scale = side / max(photo.shape[:2])
+    size = round(photo.shape[1] * scale), round(photo.shape[0] * scale)
+    small = np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.HAMMING))
+    picture = np.full((canvas, canvas, 3), 128, np.uint8)
+    top, left = (canvas - size[1]) // 2, (canvas - size[0]) // 2
+    picture[top : top + size[1], left : left + size[0]] = small
+    return picture
+
+
+def asking(detector, settings):
+    """The same networks with other settings."""
+    return MtcnnDetector({"pnet": detector._pnet, "rnet": detector._rnet, "onet": detector._onet}, settings)
+
+
+def test_a_small_face_is_found_where_it_is_asked_for(detector, photo):
+    """A face of 1 % of a large photo is not looked for by default, and found by thorough, by share and by pixels."""
+    picture = within(photo, 50, 2400)
+    assert detector.detect(picture) == []
+    for wanted in (MtcnnSettings.thorough(), MtcnnSettings(min_face=0.01), MtcnnSettings(min_face=24.0)):
+        (face,) = asking(detector, wanted).detect(picture)
+        assert 15 < face.box.width < 45
+
+
+def test_pixels_are_those_of_the_full_photo(detector, photo):
+    """The smallest face in pixels means the photo at full resolution, also where the picture is half as large."""
+    picture = within(photo, 60, 600)
+    large = asking(detector, MtcnnSettings(min_face=70.0))
+    (face,) = large.detect(picture, scale=0.4)
+    assert 20 < face.box.width < 40
+    assert large.detect(picture) == []
+
+
+@pytest.mark.parametrize(
+    ("min_face", "full", "side"),
+    [
+        (1 / 25, 4000, 1280),  # 51 pixels of 1280
+        (0.01, 4000, 2000),  # 40 pixels of the photo, 20 of 2000
+        (40.0, 4000, 2000),
+        (10.0, 2000, 2000),  # never enlarged
+        (0.001, 9000, MOST_SIDE),
+        (15.0, 9000, MOST_SIDE),
+        (500.0, 4000, 1280),
+    ],
+)
+def test_a_photo_is_shrunk_less_for_small_faces(min_face, full, side):
+    """The smallest face has 20 pixels where the photo gives them, and no picture is larger than the limit."""
+    assert MtcnnSettings(min_face=min_face).side(full) == side
+
+
+def test_the_smallest_face_is_what_was_said():
+    """Shares have a floor of 20 pixels, pixels one of the first network's window; default photos are as ever."""
+    assert MtcnnSettings().smallest(960, 1280) == pytest.approx(51.2)
+    assert MtcnnSettings().smallest(300, 250) == 20
+    assert MtcnnSettings(min_face=15.0).smallest(300, 250) == 15
+    assert MtcnnSettings(min_face=15.0).smallest(300, 250, scale=0.5) == CELL
+    assert MtcnnSettings(min_face=80.0).smallest(300, 250, scale=0.5) == 40

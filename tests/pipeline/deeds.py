@@ -140,6 +140,6 @@ class Deadly(Uneven):
 class WithoutModel(FakeDetector):
     """Its model is missing."""
 
-    def detect(self, image):
+    def detect(self, image, **options):
         """Never."""
         raise ModelError("fake", "not there")

@@ -201,10 +201,10 @@ def test_a_photo_that_needs_too_much_memory_is_a_bad_photo(album, deeds):
     """Out of memory while one photo is looked at: that photo is an error and the others are analysed."""
 
     class Hungry(FakeDetector):
-        def detect(self, image):
+        def detect(self, image, **options):
             if image[50, 50].tolist() == list(GREEN):
                 raise MemoryError
-            return super().detect(image)
+            return super().detect(image, **options)
 
     results = list(analyse_many(FrontEnd(Hungry(), FakeEmbedder()), album[:4], jobs=1))
     assert [type(result) for _, result in results] == [Analysis, TooLargeError, Analysis, Analysis]
