@@ -132,6 +132,12 @@ def _show(report: "IndexReport", base: "Sequence[Path]", *, rate: bool) -> None:
     )
     columns(
         [
+            (("odd", "yellow") if place == 0 else "", short(remark.path, base), remark.warning)
+            for place, remark in enumerate(report.warnings)
+        ]
+    )
+    columns(
+        [
             (("failed", "bold red") if place == 0 else "", short(failure.path, base), failure.error)
             for place, failure in enumerate(report.failed)
         ]

@@ -6,6 +6,7 @@ import typer
 
 from facesearch.cli.guard import ERROR, INTERRUPTED
 from facesearch.cli.options import (
+    DeviceOption,
     EngineOption,
     GalleryOption,
     JsonOption,
@@ -40,6 +41,7 @@ def reindex(
     max_megapixels: MegapixelsOption = None,
     gallery: GalleryOption = None,
     engine: EngineOption = "onnx",
+    device: DeviceOption = "auto",
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -58,7 +60,7 @@ def reindex(
     """
     with (
         open_gallery(
-            gallery, weights=weights, engine=engine, max_megapixels=max_megapixels, thorough=thorough
+            gallery, weights=weights, engine=engine, max_megapixels=max_megapixels, thorough=thorough, device=device
         ) as opened,
         bar() as shown,
     ):

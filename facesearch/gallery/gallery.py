@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Self
 
 from facesearch.config import default_gallery
 from facesearch.errors import ConfigError, PhotoError
-from facesearch.gallery import answering, clusters, indexing, maintenance, people, pictures, scanning, verification
+from facesearch.gallery import (
+    answering,
+    clusters,
+    indexing,
+    maintenance,
+    people,
+    pictures,
+    reindexing,
+    scanning,
+    verification,
+)
 from facesearch.gallery.cache import IndexCache
 from facesearch.gallery.places import place_of
 from facesearch.gallery.recipes import FrontEnds
@@ -26,7 +36,18 @@ if TYPE_CHECKING:
     from facesearch.gallery.indexing import Progress
     from facesearch.gallery.people import Enrolment
     from facesearch.pipeline import Engine
-    from facesearch.types import Answer, Clustering, Face, IndexReport, Person, Probe, Recipe, Stats, Verdict
+    from facesearch.types import (
+        Answer,
+        Clustering,
+        Face,
+        IndexReport,
+        Person,
+        Probe,
+        Recipe,
+        ReindexReport,
+        Stats,
+        Verdict,
+    )
 
     Photo = str | PathLike[str]
 
@@ -176,6 +197,27 @@ class Gallery:
             report = replace(report, people=people.enrol_folders(self._store, self.front_end, folders))
         return report
 
+    def reindex(
+        self, *, jobs: int | None = None, allow_missing: bool = False, progress: Progress = _quiet
+    ) -> ReindexReport:
+        """Embed all faces anew by the recipe that this gallery was opened for, and then answer by that one.
+
+        Names and boxes stay. The gallery can be used all the while; a run that is stopped goes on where it was.
+
+        Args:
+            jobs: photos at once; None for one a core.
+            allow_missing: move although some photos cannot be read; their faces are not found any more until
+                ``index`` comes upon the photos again. Else nothing is moved, and the report says which they are.
+            progress: called with photos done, photos to do and a path.
+
+        Raises:
+            ModelError: the models cannot be used.
+            GalleryBusyError: another process held the gallery for too long.
+        """
+        wanted = self._front_ends.wanted()
+        cache = self._cache(wanted.recipe)
+        return reindexing.reindex(self._store, wanted, cache, jobs=jobs, progress=progress, allow_missing=allow_missing)
+
     def missing(self, *folders: Photo) -> list[str]:
         """Indexed files below ``folders`` that are gone.
 
@@ -214,17 +256,10 @@ class Gallery:
             return people.enrol_faces(self._store, name, [face], [])
         if not photos:
             raise ConfigError("nothing to enrol: give at least one photo, or a face id with --face")
-        chosen: list[int] = []
-        warnings: list[str] = []
         paths = scanning.resolve(photos)
         for failure in self.index(*paths).failed:
             raise PhotoError(failure.path, failure.error)
-        for path in paths:
-            seen = answering.look_at(self._store, self.front_end, path)
-            face_id, warning = people.face_in_photo(seen, path, strict=strict)
-            chosen.append(face_id)
-            warnings += [warning] if warning else []
-        return people.enrol_faces(self._store, name, chosen, warnings)
+        return people.enrol_photos(self._store, self.front_end, name, paths, strict=strict)
 
     def name(self, cluster: str, name: str) -> Enrolment:
         """Give all faces of a cluster to a person.
@@ -361,8 +396,8 @@ class Gallery:
         paths = self._store.paths_of([face.photo_id for face in faces.values() if face.photo_id is not None])
         return [Match(faces[i], 0.0, place_of(paths, faces[i])) for i in face_ids]
 
-    def _cache(self) -> IndexCache:
-        recipe = self.front_end.recipe
+    def _cache(self, recipe: Recipe | None = None) -> IndexCache:
+        recipe = recipe or self.front_end.recipe
         if recipe.key not in self._caches:
             self._caches[recipe.key] = IndexCache(
                 self._store, recipe, engine=self._index_name, before_rename=self._before_rename

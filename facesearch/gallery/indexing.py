@@ -11,7 +11,7 @@ from facesearch.gallery import scanning
 from facesearch.images.formats import decoder_version
 from facesearch.pipeline import Analysis, analyse_many
 from facesearch.store.values import NewAnalysis, NewPhoto
-from facesearch.types import Failure, IndexReport
+from facesearch.types import Failure, IndexReport, Remark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +38,7 @@ class _Tally:
     no_face: int = 0
     faces: int = 0
     failed: list[Failure] = field(default_factory=list)
+    warnings: list[Remark] = field(default_factory=list)
     interrupted: bool = False
 
 
@@ -70,6 +71,7 @@ def index_photos(
         no_face=tally.no_face,
         faces=tally.faces,
         failed=tuple(tally.failed),
+        warnings=tuple(tally.warnings),
         seconds=time.monotonic() - started,
         interrupted=tally.interrupted,
     )
@@ -140,7 +142,7 @@ def _write(
     reprocess: bool,
 ) -> None:
     """One transaction; the tally counts only what was committed."""
-    counted = replace(tally, failed=list(tally.failed))
+    counted = replace(tally, failed=list(tally.failed), warnings=list(tally.warnings))
     with store.writing():
         _check_recipe(store, front_end)
         analysed: list[tuple[FileStamp, Analysis]] = []
@@ -156,7 +158,7 @@ def _write(
             now = [pair for pair in analysed if first[pair[1].photo.pixel_hash] is pair[0]]
             _write_photos(store, front_end, now, counted, reprocess=reprocess)
             analysed = [pair for pair in analysed if first[pair[1].photo.pixel_hash] is not pair[0]]
-    for name in ("added", "skipped", "no_face", "faces", "failed"):
+    for name in ("added", "skipped", "no_face", "faces", "failed", "warnings"):
         setattr(tally, name, getattr(counted, name))
 
 
@@ -194,6 +196,7 @@ def _write_photos(
         elif not result.skipped:
             # Else another process forgot the photo since it was looked up; the next run takes it in.
             new.append(NewAnalysis(picture, result.faces, result.vectors, stamp))
+            tally.warnings += [Remark(str(stamp.root / stamp.relative), odd) for odd in photo.warnings]
     store.seen(seen)
     store.add_photos(new, front_end.recipe)
     tally.skipped += len(seen)

@@ -11,6 +11,7 @@ import numpy as np
 
 from facesearch.detection.prominence import most_prominent
 from facesearch.errors import ConfigError, NotFoundError
+from facesearch.gallery.answering import look_at
 from facesearch.gallery.verification import the_face
 from facesearch.identify.folders import choose_faces
 
@@ -58,6 +59,23 @@ def enrol_faces(store: Store, name: str, face_ids: list[int], warnings: list[str
         person = person_called(store, name)
         store.enrol(face_ids, person.id, "user")
     return Enrolment(store.person(person.id), tuple(face_ids), tuple(warnings))
+
+
+def enrol_photos(store: Store, front_end: FrontEnd, name: str, paths: list[Path], *, strict: bool) -> Enrolment:
+    """Give the face that is meant in each of some indexed photos to a person.
+
+    Raises:
+        PhotoError: a photo cannot be used.
+        NoFaceError: a photo has no face, or with ``strict`` several.
+        ConfigError: the name is ambiguous or empty.
+    """
+    chosen: list[int] = []
+    warnings: list[str] = []
+    for path in paths:
+        face_id, warning = face_in_photo(look_at(store, front_end, path), path, strict=strict)
+        chosen.append(face_id)
+        warnings += [warning] if warning else []
+    return enrol_faces(store, name, chosen, warnings)
 
 
 def face_in_photo(seen: Seen, path: Path, *, strict: bool) -> tuple[int, str | None]:

@@ -52,9 +52,9 @@ def test_every_command_speaks_json(path):
 
 def test_options_are_where_they_make_sense():
     """Galleries, weights and engines can be chosen wherever they are used."""
-    of_galleries = {"index", "enrol", "who", "search", "cluster", "name", "people", "stats"}
+    of_galleries = {"index", "enrol", "who", "search", "cluster", "name", "people", "stats", "reindex"}
     assert {name for (name, *rest) in COMMANDS if not rest and "--gallery" in options(name)} == of_galleries
-    analysing = {"index", "enrol", "who", "verify", "search", "cluster", "people"}
+    analysing = {"index", "enrol", "who", "verify", "search", "cluster", "people", "reindex"}
     assert {name for (name, *rest) in COMMANDS if not rest and "--engine" in options(name)} == analysing
     assert {name for (name, *rest) in COMMANDS if not rest and "--weights" in options(name)} == {*analysing, "demo"}
     assert "--weights" in options("models", "pull")

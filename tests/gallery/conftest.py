@@ -24,7 +24,7 @@ class Counting:
         self.dim, self.input_size = embedder.dim, embedder.input_size
         self.seen: Counter[str] = Counter()
 
-    def detect(self, image: NDArray[np.uint8]):
+    def detect(self, image: NDArray[np.uint8], **options: float):
         """Detect, and count a picture."""
         self.seen["pictures"] += 1
         return self._detector.detect(image)

@@ -19,6 +19,7 @@ from facesearch.pipeline import Scope, make_front_end
 from facesearch.store.store import Store
 
 indexing.GROUP_PHOTOS = 3
+indexing.GROUP_SECONDS = 60
 cache.SAVE_EVERY = 0.2
 BUSY = 75
 
@@ -51,7 +52,7 @@ def die_after(owner: object, name: str, calls: int) -> None:
 def main(folder: str, photos: str, moment: str = "") -> int:
     """Index the photos with people from folders."""
     if moment == "commit":
-        die_after(Store, "add_photo", 5)
+        die_after(Store, "add_photos", 2)
     elif moment == "committed":
         die_after(indexing, "_write", 3)
     elif moment == "enrol":

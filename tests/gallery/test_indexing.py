@@ -286,7 +286,7 @@ def test_a_failing_model_loses_nothing_that_was_done(gallery, album, counting_fa
     """An error of the models ends the run and is raised; photos before it are in the gallery."""
     real = counting_fake.detect
 
-    def detect(image):
+    def detect(image, **options):
         if counting_fake.seen["pictures"] == 3:
             raise ModelError("fake", "out of memory")
         return real(image)

@@ -75,7 +75,7 @@ def test_a_known_photo_is_decoded_and_no_more(photos):
     class Never:
         name, dim, input_size, settings = "never", 128, 160, {}
 
-        def detect(self, image):
+        def detect(self, image, **options):
             pytest.fail("detected")
 
         def embed(self, crops):
