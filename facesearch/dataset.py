@@ -113,7 +113,7 @@ def extract_faces(
     ]
     crops, vectors, paths = [], [], []
     skipped: list[Failure] = []
-    for path, result in analyse_many(front, photos, jobs=jobs):
+    for path, result in analyse_many(front, photos, jobs=jobs, keep_crops=True):
         if not isinstance(result, Analysis):
             skipped.append(Failure(str(path), result.reason))
         elif not result.faces:

@@ -57,6 +57,10 @@ class FakeDetector:
         self.min_side = min_side
         self.settings: dict[str, str | int | float | bool] = {"min_side": min_side}
 
+    def side(self, full_side: float) -> int:
+        """Any size will do."""
+        return min(round(full_side), self.min_side)
+
     def detect(self, image: NDArray[np.uint8], *, scale: float = 1.0) -> list[Detection]:
         """The faces of a picture (H, W, 3); confidence is 0.98 for a tiny one to 1.0 for one that fills the picture.
 

@@ -12,13 +12,21 @@ if TYPE_CHECKING:
 
 
 class Detector(Protocol):
-    """**Protocol:** finds faces. Implement this one method and the two attributes to plug in another detector."""
+    """**Protocol:** finds faces. Implement the two methods and the two attributes to plug in another detector."""
 
     name: str
     """The name in the registry."""
 
     settings: dict[str, str | int | float | bool]
-    """Everything that changes what is found; goes into the recipe."""
+    """Everything that changes the box of a face; goes into the recipe. Which faces are looked for does not."""
+
+    def side(self, full_side: float) -> int:
+        """The longer side in pixels that a picture for ``detect`` should have at least, or the photo's own if smaller.
+
+        Args:
+            full_side: longer side of the photo at full resolution, in pixels.
+        """
+        ...
 
     def detect(self, image: NDArray[np.uint8], *, scale: float = 1.0) -> list[Detection]:
         """Find the faces of one picture.

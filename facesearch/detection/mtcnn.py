@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 STRIDE, CELL = 2, 12
 """The first network slides a window of CELL pixels in steps of STRIDE."""
 
+SCOPE = ("max_side", "min_face", "min_pixels")
+"""The settings that say which faces are looked for; the box of a face that is found hardly depends on them."""
+
 MOST_SIDE = 4096
 """The longer side of the largest picture that is looked at, whatever was asked for: about 0.5 GB of memory."""
 
@@ -83,7 +86,13 @@ class MtcnnDetector:
     def __init__(self, networks: Mapping[str, Network], settings: MtcnnSettings | None = None) -> None:
         self._pnet, self._rnet, self._onet = networks["pnet"], networks["rnet"], networks["onet"]
         self.options = settings or MtcnnSettings()
-        self.settings: dict[str, str | int | float | bool] = asdict(self.options)
+        self.settings: dict[str, str | int | float | bool] = {
+            name: value for name, value in asdict(self.options).items() if name not in SCOPE
+        }
+
+    def side(self, full_side: float) -> int:
+        """See ``Detector``."""
+        return self.options.side(full_side)
 
     def detect(self, image: NDArray[np.uint8], *, scale: float = 1.0) -> list[Detection]:
         """Find the faces of one picture; see ``Detector``."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,11 +23,12 @@ class ReferenceDetector:
 
     def __init__(self, settings: MtcnnSettings | None = None) -> None:
         self.options = settings or MtcnnSettings()
-        kept = ("max_side", "min_face", "min_pixels")
-        self.settings: dict[str, str | int | float | bool] = {
-            name: value for name, value in asdict(self.options).items() if name in kept
-        }
+        self.settings: dict[str, str | int | float | bool] = {}
         self._model: Any = None
+
+    def side(self, full_side: float) -> int:
+        """See ``Detector``."""
+        return self.options.side(full_side)
 
     def detect(self, image: NDArray[np.uint8], *, scale: float = 1.0) -> list[Detection]:
         """Find the faces of one picture; see ``Detector``."""

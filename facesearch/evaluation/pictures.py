@@ -12,6 +12,7 @@ import numpy as np
 from facesearch.errors import FacesearchError, PhotoError
 from facesearch.evaluation.metrics import MAX_DISTANCE
 from facesearch.images.align import CropSettings, crop
+from facesearch.images.detail import sharp_enough
 from facesearch.images.draw import contact_sheet, save_png
 from facesearch.images.load import load
 
@@ -156,7 +157,7 @@ def _caption(path: str) -> str:
 def _face(path: str, box: Box) -> NDArray[np.uint8]:
     """A face and what is around it, (160, 160, 3), uint8; grey where the file is gone."""
     try:
-        photo = load(path)
+        photo = sharp_enough(load(path), [box], settings=_LOOSE)
     except PhotoError:
         return _GREY
     return crop(photo.pixels, [box.scaled(photo.scale)], size=160, settings=_LOOSE)[0]

@@ -10,6 +10,7 @@ import numpy as np
 
 from facesearch.errors import PhotoError
 from facesearch.images.align import CropSettings, crop
+from facesearch.images.detail import sharp_enough
 from facesearch.images.draw import contact_sheet, draw_faces, save_png
 from facesearch.images.load import load
 from facesearch.store.region import turn_face
@@ -95,6 +96,7 @@ def face_crop(store: Store, match: Match) -> NDArray[np.uint8]:
         now = (loaded.orientation, loaded.width, loaded.height)
         # The file's EXIF may have changed since the face was found.
         face = replace(turn_face(face, (photo.orientation, photo.width, photo.height), now), id=face.id)
+    loaded = sharp_enough(loaded, [face.box], settings=_LOOSE)
     cut = crop(loaded.pixels, [face.box.scaled(loaded.scale)], size=160, settings=_LOOSE)[0]
     return np.ascontiguousarray(np.rot90(cut, -face.landmarks.quarter_turns))
 

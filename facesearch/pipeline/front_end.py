@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facesearch.images.align import DEFAULT_CROPS, crop, region
-from facesearch.images.load import MAX_MEGAPIXELS, in_detail, load, without_pixels
+from facesearch.images.align import DEFAULT_CROPS, crop
+from facesearch.images.detail import large_enough, sharp_enough
+from facesearch.images.load import MAX_MEGAPIXELS, load, without_pixels
 from facesearch.images.quality import quality
 from facesearch.models.standardize import unit_rows
 from facesearch.pipeline.lying import in_every_orientation
@@ -56,8 +57,9 @@ class Analysis:
 
     ``faces`` run from left to right, in pixels of the upright photo at full resolution. ``vectors`` is float32,
     (n, dim), unit rows, row i for ``faces[i]``. ``crops`` is uint8, (n, size, size, 3): what the embedder saw, the
-    first crop of each face. All are empty, and ``skipped`` is true, where the caller knew the photo already. ``photo``
-    carries no pixels. ``seconds`` is CPU time by stage (``STAGES``).
+    first crop of each face, or none of them where ``analyse_many`` was not told to keep them. All are empty, and
+    ``skipped`` is true, where the caller knew the photo already. ``photo`` carries no pixels. ``seconds`` is CPU time
+    by stage (``STAGES``).
     """
 
     photo: LoadedPhoto
@@ -119,6 +121,8 @@ class FrontEnd:
             photo = load(path, max_megapixels=self.max_megapixels)
         if known(photo):
             return Seen(without_pixels(photo), (), self._no_crops(), skipped=True, seconds=seconds)
+        with _timed(seconds, "decode"):
+            photo = large_enough(photo, self._detector.side(max(photo.width, photo.height)))
         with _timed(seconds, "detect"):
             found = in_every_orientation(self._detector, photo)
         up = 1 / photo.scale
@@ -190,15 +194,8 @@ class FrontEnd:
         return cut
 
     def _sharp_enough(self, photo: LoadedPhoto, faces: Sequence[Face]) -> LoadedPhoto:
-        """The photo in more detail, where it was decoded at a reduced size and a crop would have to be enlarged."""
-        if photo.scale == 1 or not faces:
-            return photo
-        sides = []
-        for face in faces:
-            left, top, right, bottom = region(face.box, self._crops[0])
-            sides.append(min(right - left, bottom - top))
-        factor = max(int(min(sides) / self._embedder.input_size), 1)
-        return in_detail(photo, factor) if factor < 1 / photo.scale else photo
+        boxes = (face.box for face in faces)
+        return sharp_enough(photo, boxes, size=self._embedder.input_size, settings=self._crops[0])
 
     def _no_crops(self, faces: int = 0) -> NDArray[np.uint8]:
         size = self._embedder.input_size

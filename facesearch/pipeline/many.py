@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from facesearch.errors import PhotoError, TooLargeError
+from facesearch.errors import FacesearchError, PhotoError, TooLargeError
 from facesearch.images.load import without_pixels
 from facesearch.models.runtime import cores
 from facesearch.pipeline.front_end import Analysis, Seen
@@ -90,7 +90,12 @@ class _Analyse:
         waiting: list[tuple[Path, Seen | PhotoError]] = []
         crops = 0
         for path in paths:
-            seen = self._look(path, ask)
+            try:
+                seen = self._look(path, ask)
+            except FacesearchError:
+                # It ends the run, but the photos before it are done.
+                yield from self._results(waiting)
+                raise
             waiting.append((path, seen))
             crops += 0 if isinstance(seen, PhotoError) else seen.crops.shape[0] * seen.crops.shape[1]
             if crops >= CROPS_AT_ONCE or len(waiting) >= AT_ONCE:

@@ -39,6 +39,10 @@ serve(parent)
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
+_KEEP_PAGES = {"MALLOC_TRIM_THRESHOLD_": str(128 << 20), "MALLOC_MMAP_THRESHOLD_": str(64 << 20)}
+"""glibc gives a decoded picture's memory back to the system at once and fetches it again for the next one; keeping it
+takes a sixth off a 12-megapixel photo, measured, for a few megabytes."""
+
 
 class NotSendableError(ConfigError):
     """The task cannot be sent to another process: some part cannot be pickled, or not be imported there."""
@@ -152,7 +156,7 @@ def _launch(handle: int) -> subprocess.Popen[bytes]:
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env={**os.environ, **_ONE_THREAD},
+            env={**_KEEP_PAGES, **os.environ, **_ONE_THREAD},
             pass_fds=[handle],
         )
     except OSError as exc:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from facesearch.errors import ConfigError
@@ -15,6 +15,7 @@ from facesearch.pipeline.front_end import REVISION, FrontEnd
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from facesearch.detection.mtcnn import MtcnnSettings
     from facesearch.models.runtime import Precision
     from facesearch.types import Recipe
 
@@ -117,7 +118,7 @@ def _assemble(
         from facesearch.embedding.reference import ReferenceEmbedder
 
         keras = ReferenceEmbedder(export.keras_weights(tell))
-        return FrontEnd(ReferenceDetector(), keras, crops=crops, max_megapixels=limit, recipe=recipe)
+        return FrontEnd(ReferenceDetector(_looked_for(scope)), keras, crops=crops, max_megapixels=limit, recipe=recipe)
     from facesearch.detection.mtcnn import MtcnnDetector
     from facesearch.embedding.facenet import FacenetEmbedder
 
@@ -127,9 +128,16 @@ def _assemble(
     # The 8-bit graph is made for the processor's kernels.
     where = device if precision == "fp32" else "cpu"
     network = export.facenet_network(threads=count, tell=tell, precision=precision, device=where)
-    detector = MtcnnDetector(export.mtcnn_networks(threads=count, tell=tell, device=device))
+    detector = MtcnnDetector(export.mtcnn_networks(threads=count, tell=tell, device=device), _looked_for(scope))
     embedder = FacenetEmbedder(network, precision=precision)
     return FrontEnd(detector, embedder, crops=crops, max_megapixels=limit, recipe=recipe)
+
+
+def _looked_for(scope: Scope) -> MtcnnSettings:
+    from facesearch.detection.mtcnn import MtcnnSettings
+
+    settings = MtcnnSettings.thorough() if scope.thorough else MtcnnSettings()
+    return settings if scope.min_face is None else replace(settings, min_face=scope.min_face)
 
 
 def _read(recipe: Recipe) -> tuple[Engine, Precision, tuple[CropSettings, ...]]:

@@ -13,6 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from facesearch.cli.app import app
+from facesearch.errors import ConfigError
 from facesearch.pipeline import FrontEnd
 from facesearch.testing import FakeDetector, FakeEmbedder, paint
 from facesearch.types import Box
@@ -20,6 +21,8 @@ from facesearch.types import Box
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from facesearch.types import Recipe
 
 COLOURS = {"red": (220, 40, 40), "green": (40, 220, 40), "blue": (40, 40, 220), "violet": (200, 40, 220)}
 
@@ -50,6 +53,16 @@ def fake_models(monkeypatch):
         made.append(options)
         return FrontEnd(FakeDetector(4 if options.get("engine", "onnx") == "onnx" else 5), FakeEmbedder())
 
+    def front_end_for(recipe: Recipe, *, engine: str, **options: Any) -> FrontEnd:
+        # It only has to make the recipe of the engine that was not asked for.
+        other = make_front_end(engine="onnx" if engine == "reference" else "reference")
+        made.pop()
+        assert other.recipe == recipe
+        if engine == "reference":
+            raise ConfigError("by --engine onnx", hint="facesearch reindex --engine reference")
+        return other
+
+    monkeypatch.setattr("facesearch.gallery.gallery.front_end_for", front_end_for)
     monkeypatch.setattr("facesearch.pipeline.make_front_end", make_front_end)
     monkeypatch.setattr("facesearch.gallery.gallery.make_front_end", make_front_end)
     return made

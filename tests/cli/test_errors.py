@@ -118,8 +118,12 @@ def test_weights_are_handed_on(run, photo, tmp_path):
 
 
 def test_options_reach_the_models(run, photo, fake_models):
-    """--engine and --max-megapixels are what the front end is made with."""
+    """--engine, --max-megapixels and the like are what the front end is made with."""
     a = photo("a.png", "red")
     run("verify", a, a, "--engine", "reference", "--max-megapixels", "7")
     run("index", a, "--engine", "reference", "--max-megapixels", "8")
-    assert [(made["engine"], made["max_megapixels"]) for made in fake_models] == [("reference", 7), ("reference", 8)]
+    run("index", a, "--min-face", "2%", "--thorough", "--device", "cpu")
+    assert [made["engine"] for made in fake_models] == ["reference", "reference", "onnx"]
+    assert [made["scope"].max_megapixels for made in fake_models[:2]] == [7, 8]
+    scope = fake_models[2]["scope"]
+    assert (scope.min_face, scope.thorough, scope.device) == (0.02, True, "cpu")

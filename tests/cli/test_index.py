@@ -73,6 +73,7 @@ def test_the_document(run, photo, tmp_path):
         "added": 1,
         "skipped": 0,
         "no_face": 0,
+        "warnings": [],
         "faces": 1,
         "failed": [],
         "people": 0,
@@ -178,5 +179,6 @@ def test_another_engine_is_refused(run, photo, album):
     """A gallery made with one engine is not added to with another, and says what to do."""
     shown = run("index", album, "--engine", "reference")
     assert shown.code == 2
-    assert "--reprocess" in shown.err
-    assert run("index", album, "--engine", "reference", "--reprocess").code == 0
+    assert "facesearch reindex --engine reference" in shown.err
+    assert run("reindex", "--engine", "reference").code == 0
+    assert run("index", album, "--engine", "reference").code == 0

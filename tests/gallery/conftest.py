@@ -24,6 +24,10 @@ class Counting:
         self.dim, self.input_size = embedder.dim, embedder.input_size
         self.seen: Counter[str] = Counter()
 
+    def side(self, full_side: float) -> int:
+        """What the detector says."""
+        return self._detector.side(full_side)
+
     def detect(self, image: NDArray[np.uint8], **options: float):
         """Detect, and count a picture."""
         self.seen["pictures"] += 1

@@ -16,6 +16,9 @@ from facesearch.types import Failure
 
 from .pictures import BLUE, GREEN, RED, contents, painted
 
+TURNED = 3
+"""How often the album's photo without a face is looked at once more: in the other orientations."""
+
 
 @pytest.fixture
 def album(tmp_path):
@@ -267,7 +270,7 @@ def test_ctrl_c_keeps_what_was_analysed(gallery, album, counting_fake, after):
     assert not rest.interrupted
     assert rest.skipped >= kept
     assert gallery.stats().files == 5
-    assert counting_fake.seen["pictures"] - pictures <= 5 - kept
+    assert counting_fake.seen["pictures"] - pictures <= 5 - kept + TURNED
 
 
 def test_ctrl_c_enrols_nobody(gallery, album):
@@ -294,7 +297,7 @@ def test_a_failing_model_loses_nothing_that_was_done(gallery, album, counting_fa
     counting_fake.detect = detect
     with pytest.raises(ModelError):
         gallery.index(album, jobs=1)
-    assert gallery.stats().files >= 3
+    assert gallery.stats().files >= 1
     counting_fake.detect = real
     gallery.index(album)
     assert gallery.stats().files == 5
@@ -321,7 +324,7 @@ def test_reprocessing_analyses_everything_and_keeps_ids_and_names(gallery, album
     before = gallery.faces(album / "1.png")
     counting_fake.seen.clear()
     report = gallery.index(album, reprocess=True)
-    assert counting_fake.seen["pictures"] == 5
+    assert counting_fake.seen["pictures"] == 5 + TURNED
     assert report.skipped == 0
     assert gallery.faces(album / "1.png") == before
     assert before[0].person == "Ann"

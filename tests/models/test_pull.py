@@ -28,7 +28,7 @@ def held(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {"models/.lock"}
 
 
-MTCNN = {f"models/mtcnn-{name}-r{export.REVISION}.onnx" for name in export.NETWORKS}
+MTCNN = {f"models/mtcnn-{name}-r{export.MTCNN_REVISION}.onnx" for name in export.NETWORKS}
 ONNX = f"models/facenet-128-6acdd8fb-r{export.REVISION}"
 FACENET = {"models/facenet_keras.h5", f"{ONNX}.onnx", f"{ONNX}-int8.onnx"}
 

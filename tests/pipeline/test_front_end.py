@@ -75,6 +75,9 @@ def test_a_known_photo_is_decoded_and_no_more(photos):
     class Never:
         name, dim, input_size, settings = "never", 128, 160, {}
 
+        def side(self, full_side):
+            pytest.fail("asked")
+
         def detect(self, image, **options):
             pytest.fail("detected")
 

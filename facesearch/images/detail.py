@@ -1,0 +1,51 @@
+"""As much of a large photo as is needed: most are decoded at a reduced size, and only small faces ask for more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from facesearch.images.align import DEFAULT_CROP, region
+from facesearch.images.load import in_detail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from facesearch.images.align import CropSettings
+    from facesearch.images.load import LoadedPhoto
+    from facesearch.types import Box
+
+
+def large_enough(photo: LoadedPhoto, longer_side: float) -> LoadedPhoto:
+    """The photo, decoded again where it was reduced to less than this many pixels on its longer side.
+
+    Where memory does not suffice for more, the photo as it is.
+    """
+    full = max(photo.width, photo.height)
+    return _reduced_less(photo, full / longer_side) if full * photo.scale < longer_side else photo
+
+
+def sharp_enough(
+    photo: LoadedPhoto, boxes: Iterable[Box], *, size: int = 160, settings: CropSettings = DEFAULT_CROP
+) -> LoadedPhoto:
+    """The photo, decoded again where it was reduced so far that a crop would have to be enlarged.
+
+    Where memory does not suffice for more, the photo as it is.
+
+    Args:
+        photo: from ``load``.
+        boxes: in pixels of the upright photo at full resolution.
+        size: side of a crop in pixels.
+        settings: what is cut.
+    """
+    if photo.scale == 1:
+        return photo
+    shown = [region(box, settings) for box in boxes]
+    smallest = min((min(right - left, bottom - top) for left, top, right, bottom in shown), default=0.0)
+    return _reduced_less(photo, smallest / size) if shown else photo
+
+
+def _reduced_less(photo: LoadedPhoto, factor: float) -> LoadedPhoto:
+    try:
+        return in_detail(photo, max(int(factor), 1))
+    except MemoryError:
+        return photo
