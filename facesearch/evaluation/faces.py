@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facesearch.detection.prominence import most_prominent
+from facesearch.detection.prominence import CENTRAL, most_prominent
 from facesearch.errors import ConfigError
 from facesearch.images.formats import is_photo
 from facesearch.pipeline import Analysis, analyse_many
@@ -45,7 +45,8 @@ class EmbeddedPhotos:
             elif not result.faces:
                 self.no_face.add(path)
             else:
-                place = most_prominent(result.faces, result.photo.width, result.photo.height)
+                size = result.photo.width, result.photo.height
+                place = most_prominent(result.faces, *size, offset_weight=CENTRAL)
                 self.vectors[path] = result.vectors[place]
                 self.boxes[path] = result.faces[place].box
             step(path)

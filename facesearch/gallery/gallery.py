@@ -295,7 +295,7 @@ class Gallery:
         Raises:
             PhotoError: the photo cannot be used.
         """
-        return self._who(photo, method=method, threshold=threshold, k=k, without=without).answers
+        return self._who(photo, method, threshold, k, without).answers
 
     def who_many(
         self,
@@ -308,7 +308,7 @@ class Gallery:
         """``who`` for each photo in turn; one that cannot be used comes with its error."""
         for photo in photos:
             try:
-                yield self._who(photo, method=method, threshold=threshold, k=k)
+                yield self._who(photo, method, threshold, k)
             except PhotoError as error:
                 yield ProbePhoto(str(photo), error=error.reason)
 
@@ -378,13 +378,7 @@ class Gallery:
         return pictures.draw_people(self._store, people, Path(folder))
 
     def _who(
-        self,
-        photo: Photo,
-        *,
-        method: Method,
-        threshold: float | None,
-        k: int | None,
-        without: Collection[str] = (),
+        self, photo: Photo, method: Method, threshold: float | None, k: int | None, without: Collection[str] = ()
     ) -> ProbePhoto:
         seen = answering.look_at(self._store, self._front_ends.checked(), Path(photo))
         limit = self.threshold if threshold is None else threshold

@@ -104,7 +104,11 @@ def seam(path: Path, holder: Callable[[], str | None] = lambda: None, *, files: 
     try:
         yield
     except DBAPIError as exc:
-        raise _translate(path, exc.orig, holder) from exc
+        # SQLite gives up a whole transaction on a full disk; what then fails is the way back to a savepoint in it.
+        cause: BaseException = exc.orig or exc
+        if "no such savepoint" in str(cause) and isinstance(cause.__context__, DBAPIError):
+            cause = cause.__context__.orig or cause
+        raise _translate(path, cause, holder) from exc
     except (SQLAlchemyError, sqlite3.Error) as exc:
         raise _translate(path, exc, holder) from exc
     except OSError as exc:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from facesearch.detection.prominence import most_prominent
 from facesearch.embedding.facenet import BATCH, FacenetEmbedder
 from facesearch.embedding.reference import ReferenceEmbedder
 from facesearch.images.align import CropSettings, crop
@@ -36,7 +37,8 @@ def canonical(samples):
 def crops(samples, front_end):
     """Twenty crops of faces of all five people, (20, 160, 160, 3)."""
     photos = [path for folder in sorted((samples / "train").iterdir()) for path in sorted(folder.iterdir())[:4]]
-    return np.concatenate([front_end.analyse(path).crops[:1] for path in photos])
+    seen = [front_end.analyse(path) for path in photos]
+    return np.stack([one.crops[most_prominent(one.faces, one.photo.width, one.photo.height)] for one in seen])
 
 
 @pytest.fixture(scope="module")

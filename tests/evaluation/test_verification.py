@@ -28,10 +28,10 @@ class Counting(FrontEnd):
         super().__init__(FakeDetector(), FakeEmbedder(), **options)
         self.seen = []
 
-    def analyse(self, path, known=lambda _: False):
-        """Analyse and note."""
+    def look(self, path, known=lambda _: False):
+        """Look and note."""
         self.seen.append(path)
-        return super().analyse(path, known)
+        return super().look(path, known)
 
 
 def test_easy_pairs_are_all_right(tree, fakes):

@@ -70,19 +70,26 @@ def test_a_copy_with_other_metadata_is_the_same_photo(gallery, album, counting):
     assert [person.faces for person in gallery.people()] == [2, 2]
 
 
-def test_a_photo_that_lay_on_its_side_is_found_once_it_is_turned(tmp_path, album, counting_front_end, open_gallery):
-    """A photo that showed no face because its orientation was missing shows it after the orientation was added."""
+def test_a_photo_that_lay_on_its_side_keeps_its_face_once_it_is_turned(
+    tmp_path, album, counting_front_end, open_gallery
+):
+    """A photo whose orientation is missing shows its face; after the orientation was added it is the same face."""
     source = min((album / "ben_afflek").iterdir())
     path = turned(source, tmp_path / "scans" / "a.jpg", 6, quality=95)
     upright = path.read_bytes()
     path.write_bytes(stripped(upright))
     gallery = open_gallery(tmp_path / "gallery", counting_front_end)
-    assert gallery.index(path.parent).no_face == 1
-    path.write_bytes(upright)
-    os.utime(path, (2, 2))
     report = gallery.index(path.parent)
     assert (report.added, report.faces) == (1, 1)
+    (lying,) = gallery.faces(path)
+    assert lying.landmarks.quarter_turns == 1
+    path.write_bytes(upright)
+    os.utime(path, (2, 2))
     assert gallery.index(path.parent).skipped == 1
+    (face,) = gallery.faces(path)
+    assert (face.id, face.landmarks.quarter_turns) == (lying.id, 0)
+    (found,) = counting_front_end.analyse(path).faces
+    assert face.box.iou(found.box) > 0.9
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
