@@ -44,6 +44,7 @@ check: install
 bench: install
 	@$(BIN)/facesearch bench index
 	@$(BIN)/facesearch bench verify
+	@$(BIN)/facesearch bench stages
 
 clean:
 	rm -rf $(VENV) facesearch-demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

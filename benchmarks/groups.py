@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ def annotated(folder: Path) -> list[tuple[NDArray[np.uint8], list[Box]]]:
         rows = list(csv.DictReader(file))
     return [
         (
-            load(folder / row["file"]).pixels,
+            load(folder / row["file"], detail=100_000).pixels,
             [Box(x, y, x + w, y + h) for x, y, w, h in json.loads(row["boxes_left_top_width_height"])],
         )
         for row in rows
@@ -75,13 +76,17 @@ def main() -> None:
         "facesearch --thorough": MtcnnDetector(networks, MtcnnSettings.thorough()),
         "reference": ReferenceDetector(),
     }
-    print(f"{sum(len(boxes) for _, boxes in photos)} faces in {len(photos)} photos; found, false alarms, CPU s")
+    sys.stdout.write(
+        f"{sum(len(boxes) for _, boxes in photos)} faces in {len(photos)} photos; found, false alarms, CPU s" + "\n"
+    )
     for name, detector in detectors.items():
         detector.detect(photos[0][0])
         for size in SIZES:
             begun = time.process_time()
             found, alarms = count(detector, photos, size)
-            print(f"{name:24} size {size:4.2f}: {found:3} {alarms:3} {time.process_time() - begun:6.2f}")
+            sys.stdout.write(
+                f"{name:24} size {size:4.2f}: {found:3} {alarms:3} {time.process_time() - begun:6.2f}" + "\n"
+            )
 
 
 if __name__ == "__main__":

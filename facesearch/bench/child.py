@@ -26,7 +26,7 @@ from facesearch.gallery.indexing import GROUP_PHOTOS
 from facesearch.images.formats import is_photo
 from facesearch.pipeline import Scope, analyse_many, make_front_end
 from facesearch.store.store import Store
-from facesearch.store.values import NewPhoto
+from facesearch.store.values import NewAnalysis, NewPhoto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,13 +101,25 @@ def _first_copies(front_end: FrontEnd, stamps: list[FileStamp]) -> Iterator[tupl
 
 def _store(store: Store, front_end: FrontEnd, group: list[tuple[FileStamp, Analysis]]) -> None:
     """What ``index`` does with a group of new photos."""
-    with store.writing():
-        for stamp, result in group:
-            photo = result.photo
-            new = NewPhoto(
-                photo.byte_hash, photo.pixel_hash, photo.width, photo.height, photo.orientation, photo.taken_at
+    store.add_photos(
+        [
+            NewAnalysis(
+                NewPhoto(
+                    result.photo.byte_hash,
+                    result.photo.pixel_hash,
+                    result.photo.width,
+                    result.photo.height,
+                    result.photo.orientation,
+                    result.photo.taken_at,
+                ),
+                result.faces,
+                result.vectors,
+                stamp,
             )
-            store.add_photo(new, result.faces, result.vectors, front_end.recipe, stamp=stamp)
+            for stamp, result in group
+        ],
+        front_end.recipe,
+    )
 
 
 @contextmanager

@@ -82,9 +82,10 @@ def verification(
 ) -> None:
     """Compare pairs of photos, same person or not, by LFW's protocol.
 
-    Detects, takes the most prominent face, crops and embeds, as verify does. Accuracy is by cross-validation: each fold
-    is judged by the threshold that is best on the others. FAR is how often two people pass for one, TAR how often one
-    person is accepted. Where no face is found a pair is never accepted. Intervals hold for 95 %.
+    Detects, crops and embeds as verify does, and takes the large face nearest to the middle. Accuracy is by
+    cross-validation: each fold is judged by the threshold that is best on the others. FAR is how often two people pass
+    for one, TAR how often one person is accepted. Where no face is found a pair is never accepted. Intervals hold for
+    95 %.
 
     Examples:
       facesearch evaluate verification --images lfw/ --pairs pairs.txt

@@ -104,6 +104,7 @@ ThoroughOption = Annotated[
     bool,
     typer.Option(
         "--thorough",
-        help="Look for the small faces of a crowd too, and embed each face more carefully; several times slower.",
+        help="Look for the small faces of a crowd too, several times slower; a new gallery also embeds each face "
+        "from more crops.",
     ),
 ]

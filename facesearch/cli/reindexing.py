@@ -11,7 +11,6 @@ from facesearch.cli.options import (
     GalleryOption,
     JsonOption,
     MegapixelsOption,
-    ThoroughOption,
     WeightsOption,
 )
 from facesearch.cli.output import columns, complain, emit, hint, plural, say
@@ -37,7 +36,9 @@ def reindex(
         int | None,
         typer.Option("--jobs", metavar="N", min=1, show_default=False, help="Photos at once; else a core each."),
     ] = None,
-    thorough: ThoroughOption = False,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Embed each face from more crops, for twice the time.")
+    ] = False,
     max_megapixels: MegapixelsOption = None,
     gallery: GalleryOption = None,
     engine: EngineOption = "onnx",
@@ -51,11 +52,12 @@ def reindex(
     their names; to look for more faces in known photos, use index --reprocess afterwards.
 
     The gallery can be used all the while. It answers as before until the last face is done, then by the new vectors.
-    Ctrl-C stops it; run it again to go on. Where a photo is gone or cannot be read, it is listed and nothing moves.
+    Ctrl-C stops it; run it again to go on. Where a photo is gone or cannot be read, it is listed and nothing moves. A
+    gallery that was made with --thorough goes back to two crops a face, unless --thorough is said here too.
 
     Examples:
       facesearch reindex
-      facesearch reindex --thorough          embed each face more carefully
+      facesearch reindex --thorough          embed each face from more crops
       facesearch reindex --drop-missing      do without the photos that are gone
     """
     with (
@@ -64,7 +66,7 @@ def reindex(
         ) as opened,
         bar() as shown,
     ):
-        report = opened.reindex(jobs=jobs, allow_missing=drop_missing, progress=shown)
+        report = opened.reindex(jobs=jobs, drop_missing=drop_missing, progress=shown)
     if as_json:
         emit(_document(report))
     else:

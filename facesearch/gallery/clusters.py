@@ -8,6 +8,7 @@ import numpy as np
 
 from facesearch.cluster import cluster
 from facesearch.gallery.places import place_of
+from facesearch.gallery.recipes import take_recipe
 from facesearch.types import Candidate, Cluster, Clustering, Match
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def cluster_unnamed(store: Store, front_end: FrontEnd, *, threshold: float = CUT
             mean = unnamed.vectors[rows].mean(axis=0)
             central = rows[np.argsort(-(unnamed.vectors[rows] @ mean), kind="stable")]
             groups[str(label + 1)] = unnamed.face_ids[central].tolist()
-        store.use_recipe(front_end.recipe)
+        take_recipe(store, front_end.recipe)
         store.save_clusters(front_end.recipe.key, groups)
     return Clustering(
         tuple(describe(store, front_end, name, ids) for name, ids in groups.items()), int(np.sum(labels < 0))

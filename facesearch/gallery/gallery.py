@@ -182,14 +182,17 @@ class Gallery:
             GalleryBusyError: another process held the gallery for too long.
         """
         resolved = scanning.resolve(paths)
+        before = self._store.state().recipe
+        front_end = self.front_end if reprocess else self._front_ends.checked()
         report = indexing.index_photos(
             self._store,
-            self.front_end if reprocess else self._front_ends.checked(),
-            self._cache(),
+            front_end,
+            self._cache(front_end.recipe),
             resolved,
             jobs=jobs,
             retry=retry,
             reprocess=reprocess,
+            instead_of=before if reprocess else None,
             progress=progress,
         )
         if people_from_folders and not report.interrupted:
@@ -198,7 +201,7 @@ class Gallery:
         return report
 
     def reindex(
-        self, *, jobs: int | None = None, allow_missing: bool = False, progress: Progress = _quiet
+        self, *, jobs: int | None = None, drop_missing: bool = False, progress: Progress = _quiet
     ) -> ReindexReport:
         """Embed all faces anew by the recipe that this gallery was opened for, and then answer by that one.
 
@@ -206,7 +209,7 @@ class Gallery:
 
         Args:
             jobs: photos at once; None for one a core.
-            allow_missing: move although some photos cannot be read; their faces are not found any more until
+            drop_missing: move although some photos cannot be read; their faces are not found any more until
                 ``index`` comes upon the photos again. Else nothing is moved, and the report says which they are.
             progress: called with photos done, photos to do and a path.
 
@@ -216,7 +219,7 @@ class Gallery:
         """
         wanted = self._front_ends.wanted()
         cache = self._cache(wanted.recipe)
-        return reindexing.reindex(self._store, wanted, cache, jobs=jobs, progress=progress, allow_missing=allow_missing)
+        return reindexing.reindex(self._store, wanted, cache, jobs=jobs, progress=progress, drop_missing=drop_missing)
 
     def missing(self, *folders: Photo) -> list[str]:
         """Indexed files below ``folders`` that are gone.
@@ -257,9 +260,12 @@ class Gallery:
         if not photos:
             raise ConfigError("nothing to enrol: give at least one photo, or a face id with --face")
         paths = scanning.resolve(photos)
-        for failure in self.index(*paths).failed:
+        report = self.index(*paths)
+        for failure in report.failed:
             raise PhotoError(failure.path, failure.error)
-        return people.enrol_photos(self._store, self.front_end, name, paths, strict=strict)
+        if report.interrupted:
+            raise KeyboardInterrupt
+        return people.enrol_photos(self._store, self._front_ends.checked(), name, paths, strict=strict)
 
     def name(self, cluster: str, name: str) -> Enrolment:
         """Give all faces of a cluster to a person.
@@ -323,8 +329,9 @@ class Gallery:
         Raises:
             PhotoError: the photo cannot be used.
         """
-        seen = answering.look_at(self._store, self._front_ends.checked(), Path(photo))
-        cache = self._cache()
+        front_end = self._front_ends.checked()
+        seen = answering.look_at(self._store, front_end, Path(photo))
+        cache = self._cache(front_end.recipe)
         found = answering.search(
             self._store, cache, seen, limit=limit, threshold=self.threshold if threshold is None else threshold
         )
@@ -380,9 +387,10 @@ class Gallery:
     def _who(
         self, photo: Photo, method: Method, threshold: float | None, k: int | None, without: Collection[str] = ()
     ) -> ProbePhoto:
-        seen = answering.look_at(self._store, self._front_ends.checked(), Path(photo))
+        front_end = self._front_ends.checked()
+        seen = answering.look_at(self._store, front_end, Path(photo))
         limit = self.threshold if threshold is None else threshold
-        answers = answering.who(self._store, self.front_end, seen, method=method, threshold=limit, k=k, without=without)
+        answers = answering.who(self._store, front_end, seen, method=method, threshold=limit, k=k, without=without)
         return ProbePhoto(str(photo), answers, warnings=seen.analysis.photo.warnings)
 
     def _matches(self, face_ids: list[int]) -> list[Match]:
@@ -390,8 +398,7 @@ class Gallery:
         paths = self._store.paths_of([face.photo_id for face in faces.values() if face.photo_id is not None])
         return [Match(faces[i], 0.0, place_of(paths, faces[i])) for i in face_ids]
 
-    def _cache(self, recipe: Recipe | None = None) -> IndexCache:
-        recipe = recipe or self.front_end.recipe
+    def _cache(self, recipe: Recipe) -> IndexCache:
         if recipe.key not in self._caches:
             self._caches[recipe.key] = IndexCache(
                 self._store, recipe, engine=self._index_name, before_rename=self._before_rename

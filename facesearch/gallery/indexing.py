@@ -1,4 +1,4 @@
-"""Photos into the gallery: the dedupe rule, commits in groups, enrolment by folder, pruning."""
+"""Photos into the gallery: the dedupe rule, and commits in groups."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from facesearch.errors import ConfigError, PhotoError
+from facesearch.errors import PhotoError
 from facesearch.gallery import scanning
+from facesearch.gallery.recipes import take_recipe
 from facesearch.images.formats import decoder_version
 from facesearch.pipeline import Analysis, analyse_many
 from facesearch.store.values import NewAnalysis, NewPhoto
@@ -51,11 +52,13 @@ def index_photos(
     jobs: int | None,
     retry: bool,
     reprocess: bool,
+    instead_of: str | None,
     progress: Progress,
 ) -> IndexReport:
-    """Index every photo at or below ``paths``; see ``Gallery.index``."""
+    """Index every photo at or below ``paths``; see ``Gallery.index``, and ``take_recipe`` for ``instead_of``."""
     started = time.monotonic()
-    store.use_recipe(front_end.recipe)
+    with store.writing():
+        take_recipe(store, front_end.recipe, instead_of=instead_of)
     cache.tidy()
     tally = _Tally()
     todo = list(_pending(store, front_end, paths, tally, retry=retry, reprocess=reprocess))
@@ -122,8 +125,9 @@ def _run(
         for stamp, (path, result) in zip(todo, results, strict=True):
             group.append((stamp, result))
             if len(group) >= GROUP_PHOTOS or time.monotonic() - opened > GROUP_SECONDS:
-                _write(store, front_end, group, tally, reprocess=reprocess)
-                group, opened = [], time.monotonic()
+                # Taken away first: what cannot be written is not tried again below.
+                now, group, opened = group, [], time.monotonic()
+                _write(store, front_end, now, tally, reprocess=reprocess)
                 cache.save(force=False)
             done += 1
             progress(done, len(todo), str(path))
@@ -144,7 +148,7 @@ def _write(
     """One transaction; the tally counts only what was committed."""
     counted = replace(tally, failed=list(tally.failed), warnings=list(tally.warnings))
     with store.writing():
-        _check_recipe(store, front_end)
+        take_recipe(store, front_end.recipe)
         analysed: list[tuple[FileStamp, Analysis]] = []
         for stamp, result in group:
             if isinstance(result, PhotoError):
@@ -160,19 +164,6 @@ def _write(
             analysed = [pair for pair in analysed if first[pair[1].photo.pixel_hash] is not pair[0]]
     for name in ("added", "skipped", "no_face", "faces", "failed", "warnings"):
         setattr(tally, name, getattr(counted, name))
-
-
-def _check_recipe(store: Store, front_end: FrontEnd) -> None:
-    """Another process may have moved the gallery to another recipe since this run began.
-
-    Raises:
-        ConfigError: it has.
-    """
-    if store.state().recipe != front_end.recipe.key:
-        raise ConfigError(
-            "the gallery was moved to other models or settings meanwhile; what was done before is kept",
-            hint="run the same command again to go on",
-        )
 
 
 def _write_photos(

@@ -72,8 +72,10 @@ def enrol_photos(store: Store, front_end: FrontEnd, name: str, paths: list[Path]
     chosen: list[int] = []
     warnings: list[str] = []
     for path in paths:
-        face_id, warning = face_in_photo(look_at(store, front_end, path), path, strict=strict)
+        seen = look_at(store, front_end, path)
+        face_id, warning = face_in_photo(seen, path, strict=strict)
         chosen.append(face_id)
+        warnings += [f"{path}: {odd}" for odd in seen.analysis.photo.warnings]
         warnings += [warning] if warning else []
     return enrol_faces(store, name, chosen, warnings)
 

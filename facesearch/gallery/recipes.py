@@ -14,6 +14,27 @@ if TYPE_CHECKING:
     from facesearch.types import Recipe
 
 
+def take_recipe(store: Store, recipe: Recipe, *, instead_of: str | None = None) -> None:
+    """Make sure, in a transaction, that vectors of a recipe belong into the gallery; a new gallery takes it as its own.
+
+    Args:
+        store: in ``writing``.
+        recipe: whose vectors are to be written.
+        instead_of: the recipe that this one may take the place of.
+
+    Raises:
+        ConfigError: another process moved the gallery to another recipe meanwhile.
+    """
+    active = store.state().recipe
+    if active not in (None, recipe.key, instead_of):
+        raise ConfigError(
+            "the gallery was moved to other models or settings meanwhile; what was done before is kept",
+            hint="run the same command again to go on",
+        )
+    if active != recipe.key:
+        store.use_recipe(recipe)
+
+
 class FrontEnds:
     """Makes a gallery's front end on first use, and anew where another process moved the gallery to another recipe.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
-from facesearch.errors import PhotoError
+from facesearch.errors import PhotoError, UnreadableError
 from facesearch.gallery import indexing
 from facesearch.models.runtime import cores
 from facesearch.store.region import turn_face
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+NO_FILE = "no file of this photo is known any more"
+
 PAGE = 256
 """Photos whose faces are read from the store at once."""
 
@@ -40,7 +42,7 @@ class FaceEmbedder(Protocol):
 
     recipe: Recipe
 
-    def embed_faces(self, path: Path, faces: Sequence[Face]) -> tuple[LoadedPhoto, NDArray[np.float32]]:
+    def embed_faces(self, path: Path, where: Callable[[LoadedPhoto], Sequence[Face]]) -> NDArray[np.float32]:
         """See ``pipeline.FrontEnd``."""
 
 
@@ -60,7 +62,7 @@ def reindex(
     *,
     jobs: int | None,
     progress: Progress,
-    allow_missing: bool = False,
+    drop_missing: bool = False,
 ) -> ReindexReport:
     """Embed every face of the gallery by the recipe of ``front_end``, then answer by that recipe.
 
@@ -74,11 +76,12 @@ def reindex(
         cache: of the new recipe.
         jobs: photos at once; None for one a core.
         progress: called with photos done, photos to do and a path.
-        allow_missing: switch although some photos cannot be read: their faces lose their vectors, until ``index``
+        drop_missing: switch although some photos cannot be read: their faces lose their vectors, until ``index``
             comes upon the photo again.
 
     Returns:
-        What was done. Where a photo could not be read and ``allow_missing`` was not said, nothing is switched.
+        What was done. Where a photo could not be read and ``drop_missing`` was not said, nothing is switched; but a
+        photo that no known file holds any more, because its file was overwritten by another picture, hinders nothing.
 
     Raises:
         ModelError: the models cannot be used.
@@ -87,7 +90,7 @@ def reindex(
     started = time.monotonic()
     tally = _Tally()
     try:
-        while not _switch(store, front_end.recipe, tally, allow_missing=allow_missing):
+        while not _switch(store, front_end.recipe, tally, drop_missing=drop_missing):
             todo = [photo for photo in store.photos_to_embed(front_end.recipe.key) if photo not in tally.failed]
             progress(0, len(todo), "")
             _embed(store, front_end, todo, tally, jobs=jobs, progress=progress)
@@ -106,7 +109,7 @@ def reindex(
     )
 
 
-def _switch(store: Store, recipe: Recipe, tally: _Tally, *, allow_missing: bool) -> bool:
+def _switch(store: Store, recipe: Recipe, tally: _Tally, *, drop_missing: bool) -> bool:
     """Move the gallery to the recipe if there is nothing left to embed; false where there is."""
     with store.writing():
         store.drop_outdated(recipe.key)
@@ -114,7 +117,8 @@ def _switch(store: Store, recipe: Recipe, tally: _Tally, *, allow_missing: bool)
         if not tally.failed.keys() >= set(left):
             return False
         tally.failed = {photo: tally.failed[photo] for photo in left}
-        if allow_missing or not left:
+        losing = store.photos_to_embed(recipe.key, losing=True)
+        if drop_missing or all(tally.failed[photo].error == NO_FILE for photo in losing):
             tally.dropped = store.move_to(recipe)
         tally.switched = store.state().recipe == recipe.key
     return True
@@ -162,21 +166,24 @@ def _with_faces(store: Store, photo_ids: list[int]) -> Iterator[tuple[Photo, lis
 
 def _embed_photo(front_end: FaceEmbedder, photo: Photo, faces: list[Face]) -> NDArray[np.float32] | Failure:
     """Vectors (n, dim) of a photo's faces, from the first of its files that still holds it."""
-    error = "no file of this photo is known any more"
+
+    def where(loaded: LoadedPhoto) -> Sequence[Face]:
+        # Decoders change, and with them the pixels of formats that are hashed by these.
+        if photo.pixel_hash != loaded.pixel_hash and photo.byte_hash != loaded.byte_hash:
+            raise UnreadableError(path, "the file holds another picture now")
+        if photo.orientation == loaded.orientation:
+            return faces
+        # Somebody changed the EXIF orientation since; the store learns of it when the file is indexed again.
+        return [turn_face(face, _shape(photo), _shape(loaded)) for face in faces]
+
+    error = NO_FILE
     for path in photo.paths:
         try:
-            loaded, vectors = front_end.embed_faces(Path(path), faces)
-            if loaded.pixel_hash != photo.pixel_hash:
-                error = "the file holds another picture now"
-                continue
-            if loaded.orientation != photo.orientation:
-                # Somebody changed the EXIF orientation since; the store learns of it when the file is indexed again.
-                turned = [turn_face(face, _shape(photo), _shape(loaded)) for face in faces]
-                vectors = front_end.embed_faces(Path(path), turned)[1]
+            return front_end.embed_faces(Path(path), where)
         except PhotoError as exc:
             error = exc.reason
-            continue
-        return vectors
+        except MemoryError:
+            error = "needs more memory than there is"
     return Failure(photo.paths[0] if photo.paths else f"photo {photo.id}", error)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def large_enough(photo: LoadedPhoto, longer_side: float) -> LoadedPhoto:
     """The photo, decoded again where it was reduced to less than this many pixels on its longer side.
 
-    Where memory does not suffice for more, the photo as it is.
+    Where that fails, for want of memory say, the photo as it is.
     """
     full = max(photo.width, photo.height)
     return _reduced_less(photo, full / longer_side) if full * photo.scale < longer_side else photo
@@ -29,7 +29,7 @@ def sharp_enough(
 ) -> LoadedPhoto:
     """The photo, decoded again where it was reduced so far that a crop would have to be enlarged.
 
-    Where memory does not suffice for more, the photo as it is.
+    Where that fails, for want of memory say, the photo as it is.
 
     Args:
         photo: from ``load``.
@@ -47,5 +47,5 @@ def sharp_enough(
 def _reduced_less(photo: LoadedPhoto, factor: float) -> LoadedPhoto:
     try:
         return in_detail(photo, max(int(factor), 1))
-    except MemoryError:
+    except Exception:  # noqa: BLE001 - it did decode once; what a decoder raises now is no reason to lose the photo
         return photo

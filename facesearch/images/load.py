@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
-    from facesearch.types import Box
 
 MAX_MEGAPIXELS = 120.0
 """The default limit: above the largest sensors sold today, and the hungriest decoder stays below 1.2 GB, measured."""
@@ -62,7 +61,7 @@ class LoadedPhoto:
         width: of the upright photo at full resolution, in pixels.
         height: likewise.
         scale: size of ``pixels`` divided by full size, 1 or 1/2, 1/3 and so on: multiply a position in ``pixels`` by
-            ``1 / scale`` (see ``to_full``) to get pixels of the photo.
+            ``1 / scale`` to get pixels of the photo.
         orientation: EXIF orientation, 1 to 8, that was applied to the stored picture.
         taken_at: ISO 8601 local time, with the offset where the camera wrote one; None where unknown.
         format: JPEG, PNG, HEIC, AVIF, WebP, TIFF, GIF, BMP, PNM, JPEG 2000 or ICO.
@@ -85,10 +84,6 @@ class LoadedPhoto:
     bytes: int
     warnings: tuple[str, ...] = ()
     source: builtins.bytes = field(default=b"", repr=False)
-
-    def to_full(self, box: Box) -> Box:
-        """A box in ``pixels`` as a box in the upright photo at full resolution."""
-        return box.scaled(1 / self.scale)
 
 
 def load(path: str | os.PathLike[str], *, max_megapixels: float = MAX_MEGAPIXELS, detail: int = DETAIL) -> LoadedPhoto:

@@ -34,7 +34,7 @@ _WARNINGS = 2
 
 
 _CARD = threading.Lock()
-"""Held while a network runs on a device that does one thing at a time; all networks share it."""
+"""Held while a network runs on a device that does one thing at a time; all networks of this process share it."""
 
 
 def cores() -> int:

@@ -1,6 +1,6 @@
 """From files to embeddings: decode, detect, crop, embed; for one photo or for many side by side."""
 
-from facesearch.pipeline.front_end import STAGES, Analysis, FrontEnd, Seen
+from facesearch.pipeline.front_end import STAGES, Analysis, Cropped, FrontEnd
 from facesearch.pipeline.many import analyse_many
 from facesearch.pipeline.recipes import ENGINES, Engine, Scope, front_end_for, make_front_end
 
@@ -8,10 +8,10 @@ __all__ = [
     "ENGINES",
     "STAGES",
     "Analysis",
+    "Cropped",
     "Engine",
     "FrontEnd",
     "Scope",
-    "Seen",
     "analyse_many",
     "front_end_for",
     "make_front_end",

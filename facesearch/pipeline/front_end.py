@@ -36,7 +36,7 @@ STAGES = ("decode", "detect", "crop", "embed")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class Cropped:
     """One photo and its faces, cut out but not embedded yet.
 
     ``faces`` run from left to right, in pixels of the upright photo at full resolution; ``crops`` is uint8,
@@ -96,13 +96,13 @@ class FrontEnd:
         self._embedder = embedder
         self._crops = tuple(crops)
         self.max_megapixels = max_megapixels
-        self.recipe = recipe or self._own_recipe()
+        self.recipe = recipe or self.own_recipe()
 
     def analyse(self, path: Path, known: Callable[[LoadedPhoto], bool] = lambda _: False) -> Analysis:
         """Decode a photo, find its faces and embed them; see ``look``."""
         return self.embed([self.look(path, known)])[0]
 
-    def look(self, path: Path, known: Callable[[LoadedPhoto], bool] = lambda _: False) -> Seen:
+    def look(self, path: Path, known: Callable[[LoadedPhoto], bool] = lambda _: False) -> Cropped:
         """Decode a photo, find its faces and cut them out.
 
         A photo that shows no face, or none for sure, is looked at in the three other orientations as well, because
@@ -120,7 +120,7 @@ class FrontEnd:
         with _timed(seconds, "decode"):
             photo = load(path, max_megapixels=self.max_megapixels)
         if known(photo):
-            return Seen(without_pixels(photo), (), self._no_crops(), skipped=True, seconds=seconds)
+            return Cropped(without_pixels(photo), (), self._no_crops(), skipped=True, seconds=seconds)
         with _timed(seconds, "decode"):
             photo = large_enough(photo, self._detector.side(max(photo.width, photo.height)))
         with _timed(seconds, "detect"):
@@ -135,9 +135,9 @@ class FrontEnd:
         with _timed(seconds, "crop"):
             crops = self._cut(photo, faces)
             judged = tuple(replace(face, quality=quality(photo.pixels, _within(photo, face))) for face in faces)
-        return Seen(without_pixels(photo), judged, crops, seconds=seconds)
+        return Cropped(without_pixels(photo), judged, crops, seconds=seconds)
 
-    def embed(self, seen: Sequence[Seen]) -> list[Analysis]:
+    def embed(self, seen: Sequence[Cropped]) -> list[Analysis]:
         """Embed the faces of several photos in one go, which takes less than photo by photo and gives the same.
 
         Raises:
@@ -156,22 +156,39 @@ class FrontEnd:
             start += count
         return results
 
-    def embed_faces(self, path: Path, faces: Sequence[Face]) -> tuple[LoadedPhoto, NDArray[np.float32]]:
+    def embed_faces(self, path: Path, where: Callable[[LoadedPhoto], Sequence[Face]]) -> NDArray[np.float32]:
         """Embed faces that are known already, without looking for any.
 
         Args:
             path: their photo.
-            faces: in pixels of the upright photo at full resolution.
+            where: says of the decoded photo where they are, in pixels of the upright photo at full resolution. What it
+                raises ends the call.
 
         Returns:
-            The photo without its pixels, and unit rows (n, dim), float32, row i for ``faces[i]``.
+            Unit rows (n, dim), float32, row i for face i.
 
         Raises:
             PhotoError: the photo cannot be used.
             ModelError: the models cannot be used.
         """
-        photo = self._sharp_enough(load(path, max_megapixels=self.max_megapixels), faces)
-        return without_pixels(photo), self._embed(self._cut(photo, faces))
+        photo = load(path, max_megapixels=self.max_megapixels)
+        faces = where(photo)
+        return self._embed(self._cut(self._sharp_enough(photo, faces), faces))
+
+    def own_recipe(self) -> Recipe:
+        """What the parts say, whatever ``recipe`` is called."""
+        settings = {
+            "revision": REVISION,
+            "detector": self._detector.name,
+            **{f"detector_{name}": value for name, value in self._detector.settings.items()},
+            **{f"embedder_{name}": value for name, value in self._embedder.settings.items()},
+            **{
+                f"crop{place}_{name}": value
+                for place, one in enumerate(self._crops, start=1)
+                for name, value in one.as_settings()
+            },
+        }
+        return Recipe(self._embedder.name, self._embedder.dim, tuple(sorted(settings.items())))
 
     def _embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Crops (n, k, size, size, 3) to unit rows (n, dim)."""
@@ -200,20 +217,6 @@ class FrontEnd:
     def _no_crops(self, faces: int = 0) -> NDArray[np.uint8]:
         size = self._embedder.input_size
         return np.empty((faces, len(self._crops), size, size, 3), np.uint8)
-
-    def _own_recipe(self) -> Recipe:
-        settings = {
-            "revision": REVISION,
-            "detector": self._detector.name,
-            **{f"detector_{name}": value for name, value in self._detector.settings.items()},
-            **{f"embedder_{name}": value for name, value in self._embedder.settings.items()},
-            **{
-                f"crop{place}_{name}": value
-                for place, one in enumerate(self._crops, start=1)
-                for name, value in one.as_settings()
-            },
-        }
-        return Recipe(self._embedder.name, self._embedder.dim, tuple(sorted(settings.items())))
 
 
 def _within(photo: LoadedPhoto, face: Face) -> Face:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from facesearch.errors import FacesearchError, PhotoError, TooLargeError
 from facesearch.images.load import without_pixels
 from facesearch.models.runtime import cores
-from facesearch.pipeline.front_end import Analysis, Seen
+from facesearch.pipeline.front_end import Analysis, Cropped
 from facesearch.pipeline.process import NotSendableError
 from facesearch.pipeline.workers import Workers
 
@@ -87,7 +87,7 @@ class _Analyse:
     keep_crops: bool
 
     def __call__(self, paths: Sequence[Path], ask: Callable[[LoadedPhoto], bool]) -> Iterator[Analysis | PhotoError]:
-        waiting: list[tuple[Path, Seen | PhotoError]] = []
+        waiting: list[tuple[Path, Cropped | PhotoError]] = []
         crops = 0
         for path in paths:
             try:
@@ -103,7 +103,7 @@ class _Analyse:
                 waiting, crops = [], 0
         yield from self._results(waiting)
 
-    def _look(self, path: Path, ask: Callable[[LoadedPhoto], bool]) -> Seen | PhotoError:
+    def _look(self, path: Path, ask: Callable[[LoadedPhoto], bool]) -> Cropped | PhotoError:
         try:
             if not self.asks:
                 return self.front_end.look(path)
@@ -113,16 +113,16 @@ class _Analyse:
         except MemoryError:
             return _too_large(path)
 
-    def _results(self, waiting: list[tuple[Path, Seen | PhotoError]]) -> Iterator[Analysis | PhotoError]:
-        embedded = iter(self._embed([(path, seen) for path, seen in waiting if isinstance(seen, Seen)]))
+    def _results(self, waiting: list[tuple[Path, Cropped | PhotoError]]) -> Iterator[Analysis | PhotoError]:
+        embedded = iter(self._embed([(path, seen) for path, seen in waiting if isinstance(seen, Cropped)]))
         for _, seen in waiting:
-            result = next(embedded) if isinstance(seen, Seen) else seen
+            result = next(embedded) if isinstance(seen, Cropped) else seen
             if isinstance(result, Analysis) and not self.keep_crops:
                 # A copy: an empty slice would keep all of them in memory.
                 result = replace(result, crops=result.crops[:0].copy())
             yield result
 
-    def _embed(self, photos: list[tuple[Path, Seen]]) -> list[Analysis | PhotoError]:
+    def _embed(self, photos: list[tuple[Path, Cropped]]) -> list[Analysis | PhotoError]:
         if not photos:
             return []
         try:

@@ -23,12 +23,19 @@ Engine = Literal["onnx", "reference"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 _SAME_VECTORS = {1, REVISION}
-"""Revisions whose vectors of a given box this version still makes: 2 added faces that lie on their side."""
+"""Revisions whose vectors of a given box this version still makes. Revision 1 knew no faces that lie on their side, and
+cut the small faces of photos of more than 2,560 pixels from a reduced picture: those come out a little sharper now."""
+
+_SAID_BY_ALL = {"embedder_standardization": "per-image"}
+"""What is the same in every recipe that this version makes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which faces are looked for, and by what. None of it changes a vector, so none of it is in the recipe.
+    """Which faces are looked for, and by what.
+
+    The vectors of a gallery do not depend on it, only the recipe of a new one does: ``thorough`` embeds each face from
+    more crops, and a processor may do so in 8 bits.
 
     Attributes:
         min_face: the smallest face: below 1 a share of the photo's longer side, from 1 on pixels of the full photo;
@@ -99,7 +106,13 @@ def front_end_for(
             f"this gallery goes on with the recipe it was made by ({recipe.key[:8]}); "
             "facesearch reindex moves it to this version's"
         )
-    return _assemble(made_by, precision, crops, scope, tell, recipe)
+    made = _assemble(made_by, precision, crops, scope, tell, recipe)
+    # Another detector or threshold than ours is another recipe too; revision 1 wrote some names otherwise.
+    own = dict(made.own_recipe().settings)
+    said = {name: value for name, value in recipe.settings if name in own and name != "revision"}
+    if any(own[name] != value for name, value in said.items()):
+        raise _unknown(recipe)
+    return made
 
 
 def _assemble(
@@ -114,6 +127,8 @@ def _assemble(
 
     limit = scope.max_megapixels
     if engine == "reference":
+        if scope.device not in ("auto", "cpu"):
+            raise ConfigError("the reference engine runs on the processor only", hint="leave --device out")
         from facesearch.detection.reference import ReferenceDetector
         from facesearch.embedding.reference import ReferenceEmbedder
 
@@ -127,6 +142,8 @@ def _assemble(
     precision = precision or precision_for(device)
     # The 8-bit graph is made for the processor's kernels.
     where = device if precision == "fp32" else "cpu"
+    if where != device:
+        tell(f"{device} finds the faces, but this gallery's recipe embeds them in 8 bits, on the processor")
     network = export.facenet_network(threads=count, tell=tell, precision=precision, device=where)
     detector = MtcnnDetector(export.mtcnn_networks(threads=count, tell=tell, device=device), _looked_for(scope))
     embedder = FacenetEmbedder(network, precision=precision)
@@ -136,6 +153,8 @@ def _assemble(
 def _looked_for(scope: Scope) -> MtcnnSettings:
     from facesearch.detection.mtcnn import MtcnnSettings
 
+    if scope.min_face is not None and scope.min_face <= 0:
+        raise ConfigError(f"the smallest face must be larger than nothing, not {scope.min_face:g}")
     settings = MtcnnSettings.thorough() if scope.thorough else MtcnnSettings()
     return settings if scope.min_face is None else replace(settings, min_face=scope.min_face)
 
@@ -150,6 +169,8 @@ def _read(recipe: Recipe) -> tuple[Engine, Precision, tuple[CropSettings, ...]]:
         recipe.model not in (info.name, f"{info.name}-reference")
         or settings.get("embedder_weights") != info.assets[0].sha256
         or settings.get("revision") not in _SAME_VECTORS
+        or any(settings.get(name) != value for name, value in _SAID_BY_ALL.items())
+        or settings.get("embedder_precision") not in ("fp32", "int8", "fp32-keras")
     ):
         raise _unknown(recipe)
     # Revision 1 knew one crop, and a mirror image that belonged to the embedder.

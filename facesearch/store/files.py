@@ -97,20 +97,6 @@ class FileStore(ChangeStore):
                     found[row.pixel_hash] = HeldPhoto(row.id, row.recipe, row.status, row.orientation)
         return found
 
-    def find_photo_by_bytes(self, byte_hash: str, *, recipe_key: str | None = None) -> int | None:
-        """The photo that a file with these bytes holds, or None: a copy, or one that was moved or renamed.
-
-        Args:
-            byte_hash: of the whole file.
-            recipe_key: count it only if it was analysed with this recipe.
-        """
-        ours = select(PathRow.photo_id).where(PathRow.byte_hash == byte_hash, PathRow.photo_id.is_not(None))
-        query = select(PhotoRow.id).where(or_(PhotoRow.id.in_(ours), PhotoRow.byte_hash == byte_hash))
-        if recipe_key is not None:
-            query = query.where(PhotoRow.recipe == recipe_key)
-        with self._reader() as connection:
-            return connection.execute(query.order_by(PhotoRow.id).limit(1)).scalar_one_or_none()
-
     def seen(self, files: Sequence[tuple[FileStamp, int, str]]) -> None:
         """Record which photo each file holds: a new file, or one that was moved, renamed or edited.
 

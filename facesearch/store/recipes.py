@@ -25,9 +25,16 @@ if TYPE_CHECKING:
 class RecipeStore(ClusterStore):
     """The part of the store that moves a gallery to another recipe."""
 
-    def photos_to_embed(self, recipe_key: str) -> list[int]:
-        """Photos, by ascending id, that have a face without a vector of the recipe, whatever other vectors it has."""
+    def photos_to_embed(self, recipe_key: str, *, losing: bool = False) -> list[int]:
+        """Photos, by ascending id, that have a face without a vector of the recipe.
+
+        Args:
+            recipe_key: of a recipe.
+            losing: only those where such a face has a vector of another recipe.
+        """
         query = select(FaceRow.photo_id).where(~_embedded(recipe_key)).distinct().order_by(FaceRow.photo_id)
+        if losing:
+            query = query.where(exists().where(EmbeddingRow.face_id == FaceRow.id))
         with self._reader() as connection:
             return list(connection.execute(query).scalars())
 

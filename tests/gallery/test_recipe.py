@@ -89,7 +89,7 @@ def test_answers_never_mix_two_recipes(tmp_path, open_gallery, other, album):
     """After reprocessing, every vector that answers is one of the new recipe."""
     gallery = open_gallery(tmp_path / "gallery", other)
     gallery.index(album, reprocess=True)
-    index = gallery._cache().fresh()
+    index = gallery._cache(gallery.front_end.recipe).fresh()
     for path in album.iterdir():
         analysis = other.analyse(path)
         hits = index.search(analysis.vectors, 1)

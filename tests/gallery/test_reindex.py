@@ -18,6 +18,7 @@ from PIL import Image
 from facesearch.errors import ConfigError
 from facesearch.gallery import indexing
 from facesearch.gallery.cache import IndexCache
+from facesearch.gallery.clusters import cluster_unnamed
 from facesearch.gallery.reindexing import reindex
 from facesearch.images.align import CropSettings
 from facesearch.pipeline import FrontEnd
@@ -131,7 +132,7 @@ def test_answers_before_and_after(tmp_path, gallery, album, fake, open_gallery, 
     new = Watching()
     for path in album.iterdir():
         analysis = new.analyse(path)
-        hits = moved._cache().fresh().search(analysis.vectors, 1)
+        hits = moved._cache(moved.front_end.recipe).fresh().search(analysis.vectors, 1)
         assert np.allclose(hits.distances[:, 0], 0, atol=1e-5)
     assert [answer.person for answer in moved.who(album / "red2.png", method="svm")] == ["Ann"]
     with pytest.raises(ConfigError):
@@ -194,12 +195,12 @@ def test_a_vector_of_a_face_that_moved_is_made_anew(gallery, album):
     store.add_photo(
         indexing.NewPhoto(photo.byte_hash, photo.pixel_hash, photo.width, photo.height),
         [shifted],
-        old.embed_faces(album / "red0.png", [shifted])[1],
+        old.embed_faces(album / "red0.png", lambda _: [shifted]),
         old.recipe,
     )
     new = Watching()
     assert move(gallery, new).switched
-    expected = new.embed_faces(album / "red0.png", [shifted])[1]
+    expected = new.embed_faces(album / "red0.png", lambda _: [shifted])
     assert np.array_equal(store.vectors_of([face.id], new.recipe)[1], expected)
 
 
@@ -228,19 +229,19 @@ def test_a_missing_photo_moves_nothing(tmp_path, gallery, album):
 
 
 def test_a_missing_photo_can_be_given_up(tmp_path, gallery, album, open_gallery):
-    """With ``allow_missing`` the gallery moves; the faces of a photo that is gone keep id, box and name but are not
+    """With ``drop_missing`` the gallery moves; the faces of a photo that is gone keep id, box and name but are not
     found, and are embedded when the photo is back and is indexed.
     """  # noqa: D205
     data = (album / "red0.png").read_bytes()
     before = ids(gallery, album)
     (album / "red0.png").unlink()
-    report = move(gallery, Watching(), allow_missing=True)
+    report = move(gallery, Watching(), drop_missing=True)
     assert (report.switched, report.dropped, len(report.failed)) == (True, 1, 1)
     new = Watching()
     moved = open_gallery(tmp_path / "gallery", new)
     assert recipes_of(moved) == {new.recipe.key: 9}
     assert [(person.name, person.faces) for person in moved.people()] == [("Ann", 2), ("Bob", 1)]
-    assert before["red0.png"][0] not in moved._cache().fresh().ids()
+    assert before["red0.png"][0] not in moved._cache(moved.front_end.recipe).fresh().ids()
     (album / "red0.png").write_bytes(data)
     report = moved.index(album, jobs=1)
     assert (report.added, report.skipped) == (1, 7)
@@ -272,6 +273,52 @@ def test_a_photo_that_was_turned_since(tmp_path, gallery, orientation):
     _, vectors = gallery._store.vectors_of(held, new.recipe)
     apart = ((vectors[:, None] - expected) ** 2).sum(axis=2)
     assert np.allclose(apart.min(axis=1), 0, atol=1e-5)
+
+
+def test_a_file_that_holds_a_small_picture_now_is_named(gallery, album):
+    """Boxes of the old picture are never cut from a new one that is too small for them: the file is named instead."""
+    painted(album / "red0.png", RED)
+    Image.new("RGB", (8, 8)).save(album / "red0.png")
+    report = move(gallery, Watching())
+    assert [(Path(failure.path).name, failure.error) for failure in report.failed] == [
+        ("red0.png", "the file holds another picture now")
+    ]
+    assert not report.switched
+
+
+def test_a_photo_without_any_file_hinders_nothing(gallery, album):
+    """A photo whose file was overwritten, and indexed as another, cannot be embedded: its face keeps id and name."""
+    (face,) = gallery.faces(album / "red0.png")
+    painted(album / "red0.png", GREEN, shade=9)
+    gallery.index(album)
+    report = move(gallery, Watching())
+    assert (report.switched, report.dropped) == (True, 1)
+    assert gallery._store.faces([face.id])[face.id].person == "Ann"
+    again = FrontEnd(FakeDetector(), FakeEmbedder(), crops=[CropSettings(scale=1.1)])
+    assert move(gallery, again).switched
+
+
+def test_a_run_that_began_before_the_move_does_not_move_back(gallery, album, fake):
+    """Whoever still holds a front end of the old recipe is refused, and the gallery stays where it is."""
+    new = Watching()
+    assert move(gallery, new).switched
+    for ask in (
+        lambda: indexing.index_photos(
+            gallery._store,
+            fake,
+            IndexCache(gallery._store, fake.recipe, engine="exact"),
+            [album],
+            jobs=1,
+            retry=False,
+            reprocess=True,
+            instead_of=None,
+            progress=lambda *_: None,
+        ),
+        lambda: cluster_unnamed(gallery._store, fake),
+    ):
+        with pytest.raises(ConfigError, match="was moved to other models"):
+            ask()
+    assert gallery._store.state().recipe == new.recipe.key
 
 
 def test_nothing_to_do(gallery, album, tmp_path, open_gallery):
@@ -323,6 +370,7 @@ import os, signal, sys
 from pathlib import Path
 from facesearch.gallery import indexing
 from facesearch.gallery.cache import IndexCache
+from facesearch.gallery.clusters import cluster_unnamed
 from facesearch.gallery.reindexing import reindex
 from facesearch.images.align import CropSettings
 from facesearch.pipeline import FrontEnd

@@ -49,10 +49,8 @@ def test_known_faces_are_embedded_as_they_were_found(front_end, portrait, tmp_pa
     with Image.open(portrait) as image:
         image.convert("RGB").rotate(90 * turns, expand=True).save(path)
     found = front_end.analyse(path)
-    photo, vectors = front_end.embed_faces(path, found.faces)
+    vectors = front_end.embed_faces(path, lambda _: found.faces)
     np.testing.assert_allclose(vectors, found.vectors, atol=1e-6)
-    assert photo.pixel_hash == found.photo.pixel_hash
-    assert not photo.pixels.size
 
 
 def test_a_photo_with_an_upright_face_is_looked_at_once(tmp_path):

@@ -70,7 +70,7 @@ def test_this_versions_recipes_are_read_back(models, thorough):
     told = []
     again = front_end_for(made.recipe, tell=told.append)
     assert again.recipe == made.recipe
-    assert again._own_recipe() == made.recipe
+    assert again.own_recipe() == made.recipe
     assert _read(made.recipe)[2] == (THOROUGH_CROPS if thorough else DEFAULT_CROPS)
     assert told == []
 
@@ -82,10 +82,14 @@ def test_this_versions_recipes_are_read_back(models, thorough):
         {"revision": "new"},
         {"embedder_weights": "0" * 64},
         {"crop_shape": "round"},
+        {"embedder_precision": "bf16"},
+        {"embedder_standardization": "fixed"},
+        {"detector": "fake"},
+        {"detector_threshold_p": 0.5},
         {"revision": 2},
     ],
 )
-def test_an_unknown_recipe_is_an_error_that_says_what_to_do(changed):
+def test_an_unknown_recipe_is_an_error_that_says_what_to_do(models, changed):
     """What this version cannot make again is refused, never made in another way."""
     with pytest.raises(ConfigError, match="does not know") as caught:
         front_end_for(first_recipe(**changed))

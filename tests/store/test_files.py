@@ -83,12 +83,8 @@ def test_a_moved_file_is_found_by_its_bytes(store, make):
     ids = make.add(store, 1)
     photo = store.photo_by_pixel_hash("p1").id
     seq = store.state().seq
-    assert store.find_photo_by_bytes("b1") == photo
     store.seen([(make.stamp(2), photo, "b1")])
     store.seen([(make.stamp(3), photo, "edited")])
-    assert store.find_photo_by_bytes("edited", recipe_key=make.recipe.key) == photo
-    assert store.find_photo_by_bytes("edited", recipe_key=make.other.key) is None
-    assert store.find_photo_by_bytes("unknown") is None
     held = store.held(["p1", "unknown"])
     assert list(held) == ["p1"]
     assert held["p1"].id == photo

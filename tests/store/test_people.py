@@ -124,7 +124,6 @@ def test_the_evidence_is_found_without_reading_all_vectors(store, make):
     store.vectors_of([1, 2], make.recipe)
     next(store.embeddings(make.recipe), None)
     store.faces([1])
-    store.find_photo_by_bytes("b1")
     store.known(make.stamp(1))
     assert len(plans) > 10
     assert [plan for plan in plans if plan.startswith("SCAN") and "enrolment" not in plan] == []
