@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facesearch.detection.boxes import calibrated, nms, squared
-from facesearch.detection.pyramid import scales, shrink
+from facesearch.detection.pyramid import LARGE, SPARE, halve, scales, shrink
 from facesearch.types import Box, Detection, Landmarks
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ MOST_SIDE = 4096
 class MtcnnSettings:
     """What the cascade looks for.
 
-    ``max_side``: larger photos are shrunk to this longer side first. ``min_face``: the smallest face looked for; below
+    ``max_side``: larger photos are shrunk to about this longer side first, by a whole factor.
+    ``min_face``: the smallest face looked for; below
     1 a fraction of the photo's longer side, from 1 on pixels of the photo at full resolution. Where such a face would
     have less than ``min_pixels`` in the shrunk photo, the photo is shrunk less, up to ``MOST_SIDE``. A fraction never
     means faces of less than ``min_pixels``; pixels are taken at their word, down to the 12 that the first network
@@ -112,8 +113,11 @@ class MtcnnDetector:
         if not levels:
             return np.empty((0, 4), np.float32)
         found: list[tuple[Boxes, Scores]] = []
+        base, halved = tensor[0], 1.0
         for scale in levels:
-            level = shrink(tensor[0], int(height * scale), int(width * scale))
+            while scale <= halved / SPARE and min(base.shape[1:]) >= LARGE:
+                base, halved = halve(base), halved / 2
+            level = shrink(base, int(height * scale), int(width * scale))
             scores, offsets = self._pnet(["score", "offset"], image=level[None])
             found.append(windows(scores[0], offsets[0], self.options.threshold_p))
         boxes = np.concatenate([boxes for boxes, _ in found])
@@ -147,16 +151,17 @@ class MtcnnDetector:
         return boxes[stay], scores[stay], points[stay]
 
 
-def fit(image: NDArray[np.uint8], max_side: int) -> tuple[NDArray[np.uint8], float]:
-    """The picture shrunk so that its longer side is at most ``max_side``, and the factor by which it was shrunk."""
-    longer = max(image.shape[:2])
-    if longer <= max_side:
+def fit(image: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], float]:
+    """The picture reduced by the whole factor that brings its longer side nearest to ``side``, and the scale, 1/factor.
+
+    Means of whole blocks of pixels take a tenth of the time of any other resampling, and alias as little.
+    """
+    factor = round(max(image.shape[:2]) / side)
+    if factor < 2:
         return image, 1.0
     from PIL import Image
 
-    scale = max_side / longer
-    size = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
-    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.HAMMING, reducing_gap=2.0)), scale
+    return np.asarray(Image.fromarray(image).reduce(factor)), 1 / factor
 
 
 def windows(scores: NDArray[np.float32], offsets: NDArray[np.float32], threshold: float) -> tuple[Boxes, Scores]:

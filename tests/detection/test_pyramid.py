@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facesearch.detection.pyramid import scales, shrink
+from facesearch.detection.pyramid import halve, scales, shrink
 
 
 def covers(size, wanted):
@@ -92,3 +92,17 @@ def test_every_level_holds_a_window(height, width, smallest):
 def test_a_picture_smaller_than_a_window_has_no_levels(size):
     """A picture in which no window fits has no levels."""
     assert scales(*size, 20.0, factor=0.709) == []
+
+
+@given(st.integers(1, 30), st.integers(1, 30))
+def test_halves_are_means_of_blocks(rows, columns):
+    """Each pixel of the half is the mean of its four, in every channel; an odd side loses nothing."""
+    height, width = 2 * rows, 2 * columns
+    image = np.random.default_rng(height * 61 + width).random((3, height, width), np.float32)
+    half = halve(image)
+    assert half.shape == (3, height // 2, width // 2)
+    expected = [image[:, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2].mean(axis=(1, 2)) for y, x in np.ndindex(half.shape[1:])]
+    np.testing.assert_allclose(half.reshape(3, -1).T, expected, atol=1e-6)
+    odd = np.random.default_rng(0).random((3, height + 1, width + 1), np.float32)
+    assert halve(odd).shape == (3, rows, columns)
+    np.testing.assert_allclose(halve(odd).mean(axis=(1, 2)), odd.mean(axis=(1, 2)), atol=1e-5)
