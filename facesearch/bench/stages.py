@@ -20,6 +20,7 @@ from facesearch.images.formats import is_photo
 from facesearch.models import export
 from facesearch.models.runtime import cores
 from facesearch.pipeline import STAGES as FRONT_STAGES
+from facesearch.pipeline.process import ONE_THREAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 STAGES = (*FRONT_STAGES, "store")
 """What a photo goes through."""
-
-ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""Environment that holds NumPy to one core, whatever it was built with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,8 @@ from facesearch.pipeline.process import serve
 serve(parent)
 """
 
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""Environment that holds NumPy to one core, whatever it was built with."""
 
 _KEEP_PAGES = {"MALLOC_TRIM_THRESHOLD_": str(128 << 20), "MALLOC_MMAP_THRESHOLD_": str(64 << 20)}
 """glibc gives a decoded picture's memory back to the system at once and fetches it again for the next one; keeping it
@@ -156,7 +157,7 @@ def _launch(handle: int) -> subprocess.Popen[bytes]:
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env={**_KEEP_PAGES, **os.environ, **_ONE_THREAD},
+            env={**_KEEP_PAGES, **os.environ, **ONE_THREAD},
             pass_fds=[handle],
         )
     except OSError as exc:
