@@ -16,12 +16,11 @@ if TYPE_CHECKING:
 
 
 def large_enough(photo: LoadedPhoto, longer_side: float) -> LoadedPhoto:
-    """The photo, decoded again where it was reduced to less than this many pixels on its longer side.
+    """The photo, decoded again where a smaller whole factor brings its longer side nearer to this many pixels.
 
     Where that fails, for want of memory say, the photo as it is.
     """
-    full = max(photo.width, photo.height)
-    return _reduced_less(photo, full / longer_side) if full * photo.scale < longer_side else photo
+    return _reduced_less(photo, round(max(photo.width, photo.height) / longer_side))
 
 
 def sharp_enough(
