@@ -81,6 +81,7 @@ class FrontEnd:
         crops: how a face is cut out, once or more.
         max_megapixels: larger photos are refused.
         recipe: what this makes, where it is an older one that is made anew; None for what the parts say.
+        alone: do not run it in several processes, because they would only wait for one card.
     """
 
     def __init__(
@@ -91,11 +92,13 @@ class FrontEnd:
         crops: Sequence[CropSettings] = DEFAULT_CROPS,
         max_megapixels: float = MAX_MEGAPIXELS,
         recipe: Recipe | None = None,
+        alone: bool = False,
     ) -> None:
         self._detector = detector
         self._embedder = embedder
         self._crops = tuple(crops)
         self.max_megapixels = max_megapixels
+        self.alone = alone
         self.recipe = recipe or self.own_recipe()
 
     def analyse(self, path: Path, known: Callable[[LoadedPhoto], bool] = lambda _: False) -> Analysis:

@@ -45,7 +45,7 @@ def analyse_many(
     comes as its error, also one that kills the process that reads it; an error of the models ends the iteration.
 
     Few photos, below ``PAYS`` a worker, are analysed in this process; so are all where the front end cannot be
-    sent to another one.
+    sent to another one, or is to stay alone on a card.
 
     Args:
         front_end: what analyses them.
@@ -58,7 +58,7 @@ def analyse_many(
         ModelError: the models cannot be used.
         ConfigError: worker processes cannot be started.
     """
-    wanted = jobs or cores()
+    wanted = 1 if front_end.alone else jobs or cores()
     source = iter(paths)
     first = list(islice(source, wanted * PAYS)) if wanted > 1 else []
     photos = chain(first, source)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from facesearch.errors import ConfigError
 from facesearch.images.align import DEFAULT_CROPS, THOROUGH_CROPS, CropSettings
 from facesearch.images.load import MAX_MEGAPIXELS
+from facesearch.models.device import PROVIDERS
 from facesearch.models.registry import DEFAULT_EMBEDDER, model_info
 from facesearch.models.runtime import cores, precision_for, resolve_device
 from facesearch.pipeline.front_end import REVISION, FrontEnd
@@ -147,7 +148,8 @@ def _assemble(
     network = export.facenet_network(threads=count, tell=tell, precision=precision, device=where)
     detector = MtcnnDetector(export.mtcnn_networks(threads=count, tell=tell, device=device), _looked_for(scope))
     embedder = FacenetEmbedder(network, precision=precision)
-    return FrontEnd(detector, embedder, crops=crops, max_megapixels=limit, recipe=recipe)
+    alone = PROVIDERS[device].in_turn
+    return FrontEnd(detector, embedder, crops=crops, max_megapixels=limit, recipe=recipe, alone=alone)
 
 
 def _looked_for(scope: Scope) -> MtcnnSettings:

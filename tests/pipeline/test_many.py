@@ -281,3 +281,12 @@ def test_real_vectors_do_not_depend_on_the_number_of_jobs(front_end, samples):
     one, two = (list(analyse_many(front_end, photos, jobs=jobs)) for jobs in (1, 2))
     for first, second in zip(one, two, strict=True):
         same(first, second)
+
+
+def test_a_front_end_on_a_card_stays_in_one_process(album, monkeypatch):
+    """Processes that would only wait for one card are not started, however many jobs are asked for."""
+    monkeypatch.setattr("facesearch.pipeline.many.Workers", lambda *_, **__: pytest.fail("started"))
+    front_end = FrontEnd(FakeDetector(), FakeEmbedder(), alone=True)
+    assert len(list(analyse_many(front_end, album[: 2 * PAYS], jobs=2))) == 2 * PAYS
+    with pytest.raises(pytest.fail.Exception, match="started"):
+        list(analyse_many(FrontEnd(FakeDetector(), FakeEmbedder()), album[: 2 * PAYS], jobs=2))
