@@ -20,7 +20,6 @@ from facesearch.gallery import (
     verification,
 )
 from facesearch.gallery.cache import IndexCache
-from facesearch.gallery.places import place_of
 from facesearch.gallery.recipes import FrontEnds
 from facesearch.images.load import MAX_MEGAPIXELS
 from facesearch.pipeline import FrontEnd, Scope, front_end_for, make_front_end
@@ -357,10 +356,7 @@ class Gallery:
         Raises:
             NotFoundError: there is no such person.
         """
-        self._store.person(person_id)
-        enrolled = self._store.enrolled(self.front_end.recipe)
-        ids = [int(i) for i, owner in zip(enrolled.face_ids, enrolled.person_ids, strict=True) if owner == person_id]
-        return self._matches(ids)
+        return people.faces_of(self._store, self.front_end, person_id)
 
     def faces(self, photo: Photo) -> list[Face]:
         """The faces that the gallery holds of a photo, by the photo's pixels; empty where it is not indexed."""
@@ -381,8 +377,8 @@ class Gallery:
 
     def draw_people(self, folder: Photo) -> list[Path]:
         """Write a contact sheet a person into ``folder``; returns the files."""
-        people = [(person, self.faces_of(person.id)) for person in self.people()]
-        return pictures.draw_people(self._store, people, Path(folder))
+        sheets = [(person, self.faces_of(person.id)) for person in self.people()]
+        return pictures.draw_people(self._store, sheets, Path(folder))
 
     def _who(
         self, photo: Photo, method: Method, threshold: float | None, k: int | None, without: Collection[str] = ()
@@ -392,11 +388,6 @@ class Gallery:
         limit = self.threshold if threshold is None else threshold
         answers = answering.who(self._store, front_end, seen, method=method, threshold=limit, k=k, without=without)
         return ProbePhoto(str(photo), answers, warnings=seen.analysis.photo.warnings)
-
-    def _matches(self, face_ids: list[int]) -> list[Match]:
-        faces = self._store.faces(face_ids)
-        paths = self._store.paths_of([face.photo_id for face in faces.values() if face.photo_id is not None])
-        return [Match(faces[i], 0.0, place_of(paths, faces[i])) for i in face_ids]
 
     def _cache(self, recipe: Recipe) -> IndexCache:
         if recipe.key not in self._caches:

@@ -12,8 +12,10 @@ import numpy as np
 from facesearch.detection.prominence import most_prominent
 from facesearch.errors import ConfigError, NotFoundError
 from facesearch.gallery.answering import look_at
+from facesearch.gallery.places import place_of
 from facesearch.gallery.verification import the_face
 from facesearch.identify.folders import choose_faces
+from facesearch.types import Match
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +61,20 @@ def enrol_faces(store: Store, name: str, face_ids: list[int], warnings: list[str
         person = person_called(store, name)
         store.enrol(face_ids, person.id, "user")
     return Enrolment(store.person(person.id), tuple(face_ids), tuple(warnings))
+
+
+def faces_of(store: Store, front_end: FrontEnd, person_id: str) -> list[Match]:
+    """The enrolled faces of a person; see ``Gallery.faces_of``.
+
+    Raises:
+        NotFoundError: there is no such person.
+    """
+    store.person(person_id)
+    enrolled = store.enrolled(front_end.recipe)
+    ids = [int(i) for i, owner in zip(enrolled.face_ids, enrolled.person_ids, strict=True) if owner == person_id]
+    faces = store.faces(ids)
+    paths = store.paths_of([face.photo_id for face in faces.values() if face.photo_id is not None])
+    return [Match(faces[i], 0.0, place_of(paths, faces[i])) for i in ids]
 
 
 def enrol_photos(store: Store, front_end: FrontEnd, name: str, paths: list[Path], *, strict: bool) -> Enrolment:
