@@ -16,6 +16,9 @@ from facesearch.pipeline import FrontEnd
 from facesearch.testing import FakeDetector, FakeEmbedder, paint
 from facesearch.types import Box
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def album(tmp_path):

@@ -11,6 +11,9 @@ from facesearch import cluster as module
 from facesearch.cluster import ALONE, cluster
 from facesearch.testing import random_units
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 def people(count, faces, seed=0, spread=0.6, dim=16):
     """Unit rows: ``faces`` of each of ``count`` people, and who they are."""

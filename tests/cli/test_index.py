@@ -6,6 +6,9 @@ import pytest
 
 from facesearch.types import IndexReport
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 def test_the_summary(run, photo, tmp_path):
     """A run says how many photos there were, how fast it was, and what became of them."""

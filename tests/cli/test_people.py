@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 def test_enrol_new_photos(run, photo, tmp_path):
     """Photos are indexed and their faces given to a person, in a gallery that is made for it."""

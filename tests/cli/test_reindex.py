@@ -8,6 +8,9 @@ from facesearch.images.align import CropSettings
 from facesearch.pipeline import FrontEnd
 from facesearch.testing import FakeDetector, FakeEmbedder
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def newer(album, monkeypatch):

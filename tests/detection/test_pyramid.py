@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from facesearch.detection.pyramid import halve, scales, shrink
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 def covers(size, wanted):
     """How much of each of ``size`` pixels each of ``wanted`` pixels takes, (wanted, size), in exact fractions."""

@@ -13,6 +13,9 @@ from facesearch.cli.evaluating import evaluate, evaluate_app
 from facesearch.cli.guard import Commands
 from facesearch.cli.teaching import lesson
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 app = typer.Typer(cls=Commands, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.add_typer(evaluate_app, name="evaluate", help=lesson(evaluate))
 app.callback()(lambda: None)

@@ -16,6 +16,9 @@ from facesearch.types import Failure
 
 from .pictures import BLUE, GREEN, RED, contents, painted
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 TURNED = 3
 """How often the album's photo without a face is looked at once more: in the other orientations."""
 

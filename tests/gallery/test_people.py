@@ -11,6 +11,9 @@ from facesearch.errors import AmbiguousFaceError, ConfigError, NoFaceError, NotF
 
 from .pictures import BLUE, GREEN, RED, group, painted, turned
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 def single(folder, front_end, count):
     """The first photos of a person that show exactly one face."""

@@ -12,6 +12,9 @@ from facesearch.types import ProbePhoto
 
 from .pictures import BLUE, GREEN, ORIENTATION, RED, group, painted, turned
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 def near(picture, colour, least=400):
     """How many pixels of a picture are of about this colour; True where enough are."""

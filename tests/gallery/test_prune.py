@@ -10,6 +10,9 @@ from facesearch.errors import ConfigError
 
 from .pictures import BLUE, GREEN, RED, painted
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def album(tmp_path, gallery):

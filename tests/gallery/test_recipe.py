@@ -12,6 +12,9 @@ from facesearch.testing import FakeDetector, FakeEmbedder
 
 from .pictures import BLUE, RED, contents, painted
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def other(fake):

@@ -26,6 +26,9 @@ from facesearch.testing import FakeDetector, FakeEmbedder
 
 from .pictures import BLUE, GREEN, ORIENTATION, RED, contents, painted
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 class Watching(FrontEnd):
     """The front end of the new recipe; ``before`` is called with the number of photos that it embedded."""

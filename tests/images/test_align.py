@@ -9,6 +9,9 @@ from PIL import Image
 from facesearch.images.align import CropSettings, crop, region
 from facesearch.types import Box
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 BOXES = st.builds(
     lambda x, y, w, h: Box(x, y, x + w, y + h),
     st.floats(-80, 260),

@@ -13,6 +13,9 @@ from .conftest import scene
 from .heic import heic
 from .test_load import exif
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 SIZE = 1603, 1201
 SUFFIXES = ("jpg", "png", "webp", "tif", "bmp", "gif", "avif", "jp2", "ppm")
 

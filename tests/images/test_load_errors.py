@@ -21,6 +21,9 @@ from facesearch.images.load import load
 from .conftest import scene
 from .test_hashing import chunk
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 def refused(path, **options):
     """The error that loading ends with."""

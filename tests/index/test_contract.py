@@ -17,6 +17,9 @@ from facesearch.index.faiss_index import FaissIndex
 from facesearch.index.registry import INDEXES, create_index
 from facesearch.testing import check_vector_index, random_units
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 POOL = random_units(40, 8, seed=11)
 POOL[20:30] = POOL[3]  # equal vectors under different ids
 POOL[30:35] = -POOL[3]

@@ -19,6 +19,9 @@ from facesearch.pipeline.many import AT_ONCE, CROPS_AT_ONCE, PAYS
 from facesearch.testing import FakeDetector, FakeEmbedder, paint
 from facesearch.types import Box
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 RED, GREEN, BLUE = (220, 40, 40), (40, 200, 40), (40, 40, 220)

@@ -11,6 +11,9 @@ from facesearch.errors import NotFoundError, StoreError
 from facesearch.store import Store
 from facesearch.types import Box, Face, Landmarks
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 numbers = st.floats(-1e6, 1e6)
 
 

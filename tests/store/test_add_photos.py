@@ -14,6 +14,9 @@ from sqlalchemy import event
 from facesearch.errors import StoreError
 from facesearch.store import NewAnalysis, Store
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 TABLES = ("photo", "face", "embedding", "enrolment", "rejection", "change", "root", "recipe")
 
 

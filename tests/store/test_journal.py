@@ -6,6 +6,9 @@ from hypothesis import strategies as st
 
 from facesearch.store import Region, Store
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 PLACES = (10, 100, 200)
 
 

@@ -10,6 +10,9 @@ import pytest
 from facesearch.errors import NotFoundError, SchemaTooNewError, StoreError
 from facesearch.store import Store
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 def modes(folder):
     """Permission bits of the folder and of each file in it."""
