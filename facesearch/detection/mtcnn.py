@@ -56,7 +56,7 @@ class MtcnnSettings:
 
     @classmethod
     def thorough(cls) -> MtcnnSettings:
-        """For crowds: twice the detail, and faces down to 1/128 of the longer side, for about 5 times the time.
+        """For crowds: twice the detail, and faces down to 1/128 of the longer side, for several times the time.
 
         The thresholds stay: they are not what loses small faces.
         """
