@@ -47,17 +47,20 @@ def test_help_imports_nothing_heavy(words):
     assert modules & HEAVY == set()
 
 
-def test_help_takes_less_than_a_quarter_of_a_second_of_cpu():
-    """``facesearch --help`` answers at once: the best of five runs stays under 0.25 s of CPU time."""
+def test_help_costs_little_more_than_typer_itself():
+    """``facesearch --help`` answers at once: the best of five runs takes less than three times the CPU of Typer alone.
 
-    def cost() -> float:
+    A ratio of the same run, because processors differ: 0.11 s on one, 0.29 s on a slow one with two test workers.
+    """
+
+    def cost(*words) -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        facesearch("--help")
+        subprocess.run([sys.executable, *words], capture_output=True, timeout=120, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    facesearch("--help")
-    assert min(cost() for _ in range(5)) < 0.25
+    pairs = [(cost("-m", "facesearch", "--help"), cost("-c", "import typer")) for _ in range(5)]
+    assert min(ours for ours, _ in pairs) < 3 * min(typer for _, typer in pairs)
 
 
 def test_verify_imports_no_database_and_no_training(val):
