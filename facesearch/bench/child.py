@@ -22,11 +22,10 @@ from facesearch.errors import FacesearchError, PhotoError
 from facesearch.gallery import scanning
 from facesearch.gallery.cache import IndexCache
 from facesearch.gallery.gallery import DEFAULT_INDEX, Gallery
-from facesearch.gallery.indexing import GROUP_PHOTOS
+from facesearch.gallery.indexing import GROUP_PHOTOS, new_analysis
 from facesearch.images.formats import is_photo
 from facesearch.pipeline import Scope, analyse_many, make_front_end
 from facesearch.store.store import Store
-from facesearch.store.values import NewAnalysis, NewPhoto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,25 +100,7 @@ def _first_copies(front_end: FrontEnd, stamps: list[FileStamp]) -> Iterator[tupl
 
 def _store(store: Store, front_end: FrontEnd, group: list[tuple[FileStamp, Analysis]]) -> None:
     """What ``index`` does with a group of new photos."""
-    store.add_photos(
-        [
-            NewAnalysis(
-                NewPhoto(
-                    result.photo.byte_hash,
-                    result.photo.pixel_hash,
-                    result.photo.width,
-                    result.photo.height,
-                    result.photo.orientation,
-                    result.photo.taken_at,
-                ),
-                result.faces,
-                result.vectors,
-                stamp,
-            )
-            for stamp, result in group
-        ],
-        front_end.recipe,
-    )
+    store.add_photos([new_analysis(stamp, result) for stamp, result in group], front_end.recipe)
 
 
 @contextmanager

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
         Candidate,
         Clustering,
         Face,
+        Failure,
         IndexReport,
         Match,
         Person,
         Probe,
         ProbePhoto,
+        ReindexReport,
         Verdict,
     )
 
@@ -42,7 +44,7 @@ def index_document(report: IndexReport, missing: Sequence[str] = ()) -> Document
         "skipped": report.skipped,
         "no_face": report.no_face,
         "faces": report.faces,
-        "failed": [{"path": failure.path, "error": failure.error} for failure in report.failed],
+        "failed": failures(report.failed),
         "warnings": [{"path": remark.path, "warning": remark.warning} for remark in report.warnings],
         "seconds": report.seconds,
         "photos_per_second": report.photos_per_second,
@@ -51,6 +53,24 @@ def index_document(report: IndexReport, missing: Sequence[str] = ()) -> Document
         "pruned": report.pruned,
         "interrupted": report.interrupted,
     }
+
+
+def reindex_document(report: ReindexReport) -> Document:
+    """What ``reindex`` did."""
+    return {
+        "recipe": report.recipe,
+        "switched": report.switched,
+        "faces": report.faces,
+        "dropped": report.dropped,
+        "failed": failures(report.failed),
+        "seconds": report.seconds,
+        "interrupted": report.interrupted,
+    }
+
+
+def failures(failed: Sequence[Failure]) -> list[Document]:
+    """Photos that could not be used, and why."""
+    return [{"path": failure.path, "error": failure.error} for failure in failed]
 
 
 def verdict_document(verdict: Verdict) -> Document:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from facesearch.cli.documents import Document, failures
 from facesearch.cli.options import (
     DeviceOption,
     EngineOption,
@@ -23,7 +24,6 @@ from facesearch.cli.teaching import lesson
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from facesearch.cli.documents import Document
     from facesearch.cli.output import Cell
     from facesearch.evaluation.metrics import OperatingPoint
     from facesearch.evaluation.pairs import PairList
@@ -182,7 +182,7 @@ def _document(report: "VerificationReport", listed: "PairList", pictures: "Seque
         "no_face": len(report.no_face),
         "photos": report.photos,
         "no_face_photos": list(report.no_face),
-        "failed": [{"path": failure.path, "error": failure.error} for failure in report.failed],
+        "failed": failures(report.failed),
         "folds": {
             "given": listed.given,
             "left_out": report.left_out,

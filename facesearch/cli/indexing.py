@@ -18,7 +18,7 @@ from facesearch.cli.options import (
     ThoroughOption,
     WeightsOption,
 )
-from facesearch.cli.output import columns, complain, emit, hint, plural, say
+from facesearch.cli.output import FAILED, complain, emit, hint, labelled, plural, say
 from facesearch.cli.places import short
 from facesearch.cli.progress import bar
 from facesearch.cli.session import open_gallery
@@ -130,25 +130,15 @@ def _show(report: "IndexReport", base: "Sequence[Path]", *, rate: bool) -> None:
         f"{report.added:,} added, {report.skipped:,} unchanged, {report.no_face:,} without a face, "
         f"{len(report.failed):,} failed; {plural(report.faces, 'face')}{people if report.people else ''}"
     )
-    columns(
-        [
-            (("odd", "yellow") if place == 0 else "", short(remark.path, base), remark.warning)
-            for place, remark in enumerate(report.warnings)
-        ]
-    )
-    columns(
-        [
-            (("failed", "bold red") if place == 0 else "", short(failure.path, base), failure.error)
-            for place, failure in enumerate(report.failed)
-        ]
-    )
+    labelled(("odd", "yellow"), [(short(remark.path, base), remark.warning) for remark in report.warnings])
+    labelled(FAILED, [(short(failure.path, base), failure.error) for failure in report.failed])
 
 
 def _prune(opened: "Gallery", paths: "Sequence[Path]", *, yes: bool, quiet: bool) -> tuple[list[str], int]:
     """List what is gone, then forget it."""
     missing = opened.missing(*paths)
     if not quiet:
-        columns([("gone" if place == 0 else "", short(path, _base(paths))) for place, path in enumerate(missing)])
+        labelled("gone", [(short(path, _base(paths)),) for path in missing])
     pruned = opened.prune(*paths, yes=yes)
     if not quiet:
         say(f"{plural(len(missing), 'file')} gone, {plural(pruned, 'photo')} forgotten")

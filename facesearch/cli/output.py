@@ -26,6 +26,9 @@ Cell = str | tuple[str, str]
 MARGIN = "  "
 GAP = "  "
 
+FAILED = ("failed", "bold red")
+"""The label of photos that could not be used."""
+
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"
 
@@ -92,6 +95,11 @@ def columns(rows: Sequence[Sequence[Cell]], *, right: Collection[int] = ()) -> N
         filled = [(place, cell) for place, cell in enumerate(row) if widths[place]]
         padded = [_pad(cell, widths[place], right=place in right) for place, cell in filled]
         say(*[part for cell in padded for part in (cell, GAP)][:-1])
+
+
+def labelled(label: Cell, rows: Sequence[Sequence[Cell]]) -> None:
+    """Print ``columns`` with a label before the first line."""
+    columns([(label if place == 0 else "", *row) for place, row in enumerate(rows)])
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], *, right: Collection[int] = ()) -> None:

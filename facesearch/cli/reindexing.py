@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facesearch.cli.documents import reindex_document
 from facesearch.cli.guard import ERROR, INTERRUPTED
 from facesearch.cli.options import (
     DeviceOption,
@@ -13,7 +14,7 @@ from facesearch.cli.options import (
     MegapixelsOption,
     WeightsOption,
 )
-from facesearch.cli.output import columns, complain, emit, hint, plural, say
+from facesearch.cli.output import FAILED, complain, emit, hint, labelled, plural, say
 from facesearch.cli.places import short
 from facesearch.cli.progress import bar
 from facesearch.cli.session import open_gallery
@@ -68,7 +69,7 @@ def reindex(
     ):
         report = opened.reindex(jobs=jobs, drop_missing=drop_missing, progress=shown)
     if as_json:
-        emit(_document(report))
+        emit(reindex_document(report))
     else:
         _show(report)
     if report.interrupted:
@@ -86,21 +87,4 @@ def _show(report: "ReindexReport") -> None:
     dropped = f", {report.dropped:,} dropped" if report.dropped else ""
     failed = f", {plural(len(report.failed), 'photo')} failed" if report.failed else ""
     say(f"{plural(report.faces, 'face')} embedded anew{dropped}{failed}{moved}")
-    columns(
-        [
-            (("failed", "bold red") if place == 0 else "", short(failure.path), failure.error)
-            for place, failure in enumerate(report.failed)
-        ]
-    )
-
-
-def _document(report: "ReindexReport") -> dict[str, object]:
-    return {
-        "recipe": report.recipe,
-        "switched": report.switched,
-        "faces": report.faces,
-        "dropped": report.dropped,
-        "failed": [{"path": failure.path, "error": failure.error} for failure in report.failed],
-        "seconds": report.seconds,
-        "interrupted": report.interrupted,
-    }
+    labelled(FAILED, [(short(failure.path), failure.error) for failure in report.failed])

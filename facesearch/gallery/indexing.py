@@ -166,6 +166,13 @@ def _write(
         setattr(tally, name, getattr(counted, name))
 
 
+def new_analysis(stamp: FileStamp, result: Analysis) -> NewAnalysis:
+    """What the store takes of a photo that was found at ``stamp`` and analysed."""
+    photo = result.photo
+    picture = NewPhoto(photo.byte_hash, photo.pixel_hash, photo.width, photo.height, photo.orientation, photo.taken_at)
+    return NewAnalysis(picture, result.faces, result.vectors, stamp)
+
+
 def _write_photos(
     store: Store, front_end: FrontEnd, analysed: list[tuple[FileStamp, Analysis]], tally: _Tally, *, reprocess: bool
 ) -> None:
@@ -175,18 +182,16 @@ def _write_photos(
     seen: list[tuple[FileStamp, int, str]] = []
     for stamp, result in analysed:
         photo = result.photo
-        picture = NewPhoto(
-            photo.byte_hash, photo.pixel_hash, photo.width, photo.height, photo.orientation, photo.taken_at
-        )
+        found = new_analysis(stamp, result)
         known = held.get(photo.pixel_hash)
         if not reprocess and known is not None and known.is_current(front_end.recipe.key, photo.orientation):
             # A copy, a moved file, or one whose metadata changed: the faces are known, only the place is new.
             seen.append((stamp, known.id, photo.byte_hash))
             if known.orientation != photo.orientation:
-                store.turn_photo(picture)
+                store.turn_photo(found.photo)
         elif not result.skipped:
             # Else another process forgot the photo since it was looked up; the next run takes it in.
-            new.append(NewAnalysis(picture, result.faces, result.vectors, stamp))
+            new.append(found)
             tally.warnings += [Remark(str(stamp.root / stamp.relative), odd) for odd in photo.warnings]
     store.seen(seen)
     store.add_photos(new, front_end.recipe)

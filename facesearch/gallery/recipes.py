@@ -79,10 +79,11 @@ class FrontEnds:
         Raises:
             ConfigError: it cannot be made here.
         """
+        current = self.current()
         active = self._store.state().recipe
-        if active not in (None, self.current().recipe.key):
+        if active not in (None, current.recipe.key):
             raise ConfigError(
                 f"this gallery was made with other models or settings (recipe {active})",
                 hint="use the same --engine as for indexing, or embed its faces anew: facesearch reindex",
             )
-        return self.current()
+        return current
