@@ -128,6 +128,9 @@ class _Linkage:
                 before, _ = chain.pop()
                 merged = self._join(before, tip)
                 joined = True
+                # Where lists were cut a chain may come back to a cluster: what was found from there on is out of date.
+                again = next((place for place, (one, _) in enumerate(chain) if one in (before, tip)), len(chain))
+                del chain[again:]
                 if not chain:
                     chain.append((merged, np.inf))
             else:
