@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from facesearch.errors import PhotoError
 from facesearch.gallery import scanning
+from facesearch.gallery.interrupts import held_back
 from facesearch.gallery.recipes import take_recipe
 from facesearch.images.formats import decoder_version
 from facesearch.pipeline import Analysis, analyse_many
@@ -137,6 +138,7 @@ def _run(
         _write(store, front_end, group, tally, reprocess=reprocess)
 
 
+@held_back()
 def _write(
     store: Store,
     front_end: FrontEnd,

@@ -13,6 +13,7 @@ import numpy as np
 
 from facesearch.errors import PhotoError, UnreadableError
 from facesearch.gallery import indexing
+from facesearch.gallery.interrupts import held_back
 from facesearch.models.runtime import cores
 from facesearch.store.region import turn_face
 from facesearch.types import Failure, ReindexReport
@@ -109,6 +110,7 @@ def reindex(
     )
 
 
+@held_back()
 def _switch(store: Store, recipe: Recipe, tally: _Tally, *, drop_missing: bool) -> bool:
     """Move the gallery to the recipe if there is nothing left to embed; false where there is."""
     with store.writing():
@@ -149,6 +151,7 @@ def _embed(
         _write(store, group, front_end.recipe, tally)
 
 
+@held_back()
 def _write(store: Store, group: list[tuple[list[Face], NDArray[np.float32]]], recipe: Recipe, tally: _Tally) -> None:
     if group:
         faces = [face for some, _ in group for face in some]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -274,6 +276,30 @@ def test_ctrl_c_keeps_what_was_analysed(gallery, album, counting_fake, after):
     assert rest.skipped >= kept
     assert gallery.stats().files == 5
     assert counting_fake.seen["pictures"] - pictures <= 5 - kept + TURNED
+
+
+@pytest.mark.parametrize("after", [1, 3, 5])
+def test_ctrl_c_just_after_a_commit(gallery, album, monkeypatch, after):
+    """A Ctrl-C between a commit and its count does not make the report forget photos that are in the gallery."""
+    monkeypatch.setattr(indexing, "GROUP_PHOTOS", 2)
+    store = gallery._store
+    real = store.writing
+    sent = False
+
+    @contextmanager
+    def writing():
+        nonlocal sent
+        with real():
+            yield
+        if not sent and gallery.stats().files >= after:
+            sent = True
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(store, "writing", writing)
+    report = gallery.index(album, jobs=1)
+    assert sent
+    assert report.interrupted
+    assert report.added + report.skipped + report.no_face == gallery.stats().files >= after
 
 
 def test_ctrl_c_enrols_nobody(gallery, album):
