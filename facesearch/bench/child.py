@@ -21,8 +21,9 @@ from facesearch.bench.stages import STAGES
 from facesearch.errors import FacesearchError, PhotoError
 from facesearch.gallery import scanning
 from facesearch.gallery.cache import IndexCache
-from facesearch.gallery.gallery import DEFAULT_INDEX, Gallery
+from facesearch.gallery.gallery import Gallery
 from facesearch.gallery.indexing import GROUP_PHOTOS, new_analysis
+from facesearch.gallery.opening import DEFAULT_INDEX
 from facesearch.images.formats import is_photo
 from facesearch.pipeline import Scope, analyse_many, make_front_end
 from facesearch.store.store import Store

@@ -2,240 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from facesearch.config import default_gallery
 from facesearch.errors import ConfigError, PhotoError
-from facesearch.gallery import (
-    answering,
-    clusters,
-    indexing,
-    maintenance,
-    people,
-    pictures,
-    reindexing,
-    scanning,
-    verification,
-)
-from facesearch.gallery.cache import IndexCache
-from facesearch.gallery.recipes import FrontEnds
-from facesearch.images.load import MAX_MEGAPIXELS
-from facesearch.pipeline import FrontEnd, Scope, front_end_for, make_front_end
-from facesearch.store.store import Store
+from facesearch.gallery import answering, clusters, people, pictures, scanning, verification
+from facesearch.gallery.contents import GalleryContents
 from facesearch.types import Match, ProbePhoto
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
-    from os import PathLike
-    from types import TracebackType
+    from collections.abc import Collection, Iterable, Iterator
 
     from facesearch.gallery.answering import Method
-    from facesearch.gallery.indexing import Progress
+    from facesearch.gallery.opening import Photo
     from facesearch.gallery.people import Enrolment
-    from facesearch.pipeline import Engine
-    from facesearch.types import (
-        Answer,
-        Clustering,
-        Face,
-        IndexReport,
-        Person,
-        Probe,
-        Recipe,
-        ReindexReport,
-        Stats,
-        Verdict,
-    )
-
-    Photo = str | PathLike[str]
-
-DEFAULT_INDEX = "faiss"
+    from facesearch.types import Answer, Clustering, Face, Person, Probe, Verdict
 
 
-def _quiet(*_: object) -> None:
-    """Tells nobody."""
-
-
-class Gallery:
+class Gallery(GalleryContents):
     """Photos, faces and people in one folder. Open it with ``Gallery.open``, and close it, or use it in a ``with``.
 
     Distances are squared Euclidean distances of unit embeddings, 0 to 4. Methods raise errors of
-    ``facesearch.errors`` only.
+    ``facesearch.errors`` only. They live in one file a group, each built on the one before: ``opening``, ``contents``,
+    and here people and answers.
     """
-
-    def __init__(
-        self,
-        store: Store,
-        front_end: Callable[[], FrontEnd],
-        *,
-        rebuild: Callable[[Recipe], FrontEnd] | None = None,
-        index: str = DEFAULT_INDEX,
-        before_rename: Callable[[], None] = _quiet,
-    ) -> None:
-        self._store = store
-        self._front_ends = FrontEnds(store, front_end, rebuild)
-        self._index_name = index
-        self._before_rename = before_rename
-        self._caches: dict[str, IndexCache] = {}
-
-    @classmethod
-    def open(
-        cls,
-        folder: Photo | None = None,
-        *,
-        create: bool = True,
-        engine: Engine = "onnx",
-        threads: int | None = None,
-        index: str = DEFAULT_INDEX,
-        max_megapixels: float = MAX_MEGAPIXELS,
-        min_face: float | None = None,
-        thorough: bool = False,
-        device: str = "auto",
-        tell: Callable[[str], None] = _quiet,
-    ) -> Self:
-        """Open a gallery. One that an earlier version made goes on with that version's recipe; see ``reindex``.
-
-        Args:
-            folder: where it lives; None for ``FACESEARCH_GALLERY`` or the user's data folder.
-            create: make it where there is none.
-            engine: "onnx", or "reference" for the ``mtcnn`` package and Keras themselves.
-            threads: threads inside one network call; None for one a core.
-            index: the vector index, "faiss" or "exact".
-            max_megapixels: larger photos are refused.
-            min_face: the smallest face looked for: below 1 a share of the photo's longer side, from 1 on pixels;
-                None for 1/25.
-            thorough: look for crowds, and embed each face of a *new* gallery from more crops.
-            device: what runs the networks, a name of ``models.device``.
-            tell: takes a line of progress while models are fetched on the first use.
-
-        Raises:
-            NotFoundError: there is no gallery, and none was to be made.
-            StoreError: it cannot be opened.
-        """
-        store = Store.open(Path(folder).expanduser() if folder is not None else default_gallery(), create=create)
-
-        scope = Scope(min_face, thorough, device, threads, max_megapixels)
-        return cls(
-            store,
-            lambda: make_front_end(engine=engine, scope=scope, tell=tell),
-            rebuild=lambda recipe: front_end_for(recipe, engine=engine, scope=scope, tell=tell),
-            index=index,
-        )
-
-    def close(self) -> None:
-        """Let go of the database. Harmless when repeated."""
-        self._store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def folder(self) -> Path:
-        """Where the gallery lives."""
-        return self._store.folder
-
-    @property
-    def front_end(self) -> FrontEnd:
-        """What turns photos into embeddings; made on first use."""
-        return self._front_ends.current()
-
-    def use(self, front_end: FrontEnd) -> None:
-        """Analyse photos with this front end from now on; several galleries may share one."""
-        self._front_ends.use(front_end)
-
-    @property
-    def threshold(self) -> float:
-        """The default threshold of verification and identification, a squared distance."""
-        return verification.default_threshold()
-
-    def index(
-        self,
-        *paths: Photo,
-        people_from_folders: bool = False,
-        jobs: int | None = None,
-        retry: bool = False,
-        reprocess: bool = False,
-        progress: Progress = _quiet,
-    ) -> IndexReport:
-        """Take in every photo at or below ``paths``. What is known already is skipped, also when it was moved.
-
-        Photos are committed in groups, so that a run that is stopped goes on where it was. A photo that cannot be
-        used is reported and stops nothing.
-
-        Args:
-            paths: photos and folders.
-            people_from_folders: enrol, in each photo, the face that fits its folder under the folder's name.
-            jobs: photos at once; None for one a core.
-            retry: try photos again that failed.
-            reprocess: analyse everything anew; names stay.
-            progress: called with photos done, photos to do and a path.
-
-        Raises:
-            ConfigError: a path does not exist, or the gallery was made with other models.
-            GalleryBusyError: another process held the gallery for too long.
-        """
-        resolved = scanning.resolve(paths)
-        before = self._store.state().recipe
-        front_end = self.front_end if reprocess else self._front_ends.checked()
-        report = indexing.index_photos(
-            self._store,
-            front_end,
-            self._cache(front_end.recipe),
-            resolved,
-            jobs=jobs,
-            retry=retry,
-            reprocess=reprocess,
-            instead_of=before if reprocess else None,
-            progress=progress,
-        )
-        if people_from_folders and not report.interrupted:
-            folders = [path for path in resolved if path.is_dir()]
-            report = replace(report, people=people.enrol_folders(self._store, self.front_end, folders))
-        return report
-
-    def reindex(
-        self, *, jobs: int | None = None, drop_missing: bool = False, progress: Progress = _quiet
-    ) -> ReindexReport:
-        """Embed all faces anew by the recipe that this gallery was opened for, and then answer by that one.
-
-        Names and boxes stay. The gallery can be used all the while; a run that is stopped goes on where it was.
-
-        Args:
-            jobs: photos at once; None for one a core.
-            drop_missing: move although some photos cannot be read; their faces are not found any more until
-                ``index`` comes upon the photos again. Else nothing is moved, and the report says which they are.
-            progress: called with photos done, photos to do and a path.
-
-        Raises:
-            ModelError: the models cannot be used.
-            GalleryBusyError: another process held the gallery for too long.
-        """
-        wanted = self._front_ends.wanted()
-        cache = self._cache(wanted.recipe)
-        return reindexing.reindex(self._store, wanted, cache, jobs=jobs, progress=progress, drop_missing=drop_missing)
-
-    def missing(self, *folders: Photo) -> list[str]:
-        """Indexed files below ``folders`` that are gone.
-
-        Raises:
-            ConfigError: a folder does not exist, or is empty as an unmounted drive would be.
-        """
-        return [str(file.path) for file in maintenance.find_missing(self._store, scanning.resolve(folders))[0]]
-
-    def prune(self, *folders: Photo, yes: bool = False) -> int:
-        """Forget photos whose files below ``folders`` are gone; the journal keeps their names. Returns how many.
-
-        Raises:
-            ConfigError: as ``missing``; or more than 20 % are gone and ``yes`` was not said.
-        """
-        missing, total = maintenance.find_missing(self._store, scanning.resolve(folders))
-        return maintenance.prune(self._store, missing, total, yes=yes)
 
     def enrol(self, name: str, *photos: Photo, face: int | None = None, strict: bool = False) -> Enrolment:
         """Give one face of each photo to a person; photos that are new are indexed first.
@@ -363,10 +153,6 @@ class Gallery:
         seen = answering.look_at(self._store, self._front_ends.checked(), Path(photo))
         return [] if seen.photo_id is None else self._store.faces_of_photo(seen.photo_id)
 
-    def stats(self) -> Stats:
-        """How much the gallery holds."""
-        return maintenance.stats(self._store)
-
     def draw(self, photo: ProbePhoto, target: Photo) -> None:
         """Write a probe with boxes and names as PNG."""
         pictures.draw_answers(photo, Path(target), max_megapixels=self.front_end.max_megapixels)
@@ -388,10 +174,3 @@ class Gallery:
         limit = self.threshold if threshold is None else threshold
         answers = answering.who(self._store, front_end, seen, method=method, threshold=limit, k=k, without=without)
         return ProbePhoto(str(photo), answers, warnings=seen.analysis.photo.warnings)
-
-    def _cache(self, recipe: Recipe) -> IndexCache:
-        if recipe.key not in self._caches:
-            self._caches[recipe.key] = IndexCache(
-                self._store, recipe, engine=self._index_name, before_rename=self._before_rename
-            )
-        return self._caches[recipe.key]

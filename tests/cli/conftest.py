@@ -62,9 +62,9 @@ def fake_models(monkeypatch):
             raise ConfigError("by --engine onnx", hint="facesearch reindex --engine reference")
         return other
 
-    monkeypatch.setattr("facesearch.gallery.gallery.front_end_for", front_end_for)
+    monkeypatch.setattr("facesearch.gallery.opening.front_end_for", front_end_for)
     monkeypatch.setattr("facesearch.pipeline.make_front_end", make_front_end)
-    monkeypatch.setattr("facesearch.gallery.gallery.make_front_end", make_front_end)
+    monkeypatch.setattr("facesearch.gallery.opening.make_front_end", make_front_end)
     return made
 
 

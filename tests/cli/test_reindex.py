@@ -19,7 +19,7 @@ def newer(album, monkeypatch):
     def make_front_end(**options):
         return FrontEnd(FakeDetector(), FakeEmbedder(), crops=[CropSettings(scale=1.3)])
 
-    monkeypatch.setattr("facesearch.gallery.gallery.make_front_end", make_front_end)
+    monkeypatch.setattr("facesearch.gallery.opening.make_front_end", make_front_end)
     return album
 
 

@@ -1,0 +1,105 @@
+"""What a gallery holds: photos come in, are embedded anew, and go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from facesearch.gallery import indexing, maintenance, people, reindexing, scanning
+from facesearch.gallery.opening import OpenGallery, quiet
+
+if TYPE_CHECKING:
+    from facesearch.gallery.indexing import Progress
+    from facesearch.gallery.opening import Photo
+    from facesearch.types import IndexReport, ReindexReport, Stats
+
+
+class GalleryContents(OpenGallery):
+    """The part of ``Gallery`` that fills it and keeps it in step with the files."""
+
+    def index(
+        self,
+        *paths: Photo,
+        people_from_folders: bool = False,
+        jobs: int | None = None,
+        retry: bool = False,
+        reprocess: bool = False,
+        progress: Progress = quiet,
+    ) -> IndexReport:
+        """Take in every photo at or below ``paths``. What is known already is skipped, also when it was moved.
+
+        Photos are committed in groups, so that a run that is stopped goes on where it was. A photo that cannot be
+        used is reported and stops nothing.
+
+        Args:
+            paths: photos and folders.
+            people_from_folders: enrol, in each photo, the face that fits its folder under the folder's name.
+            jobs: photos at once; None for one a core.
+            retry: try photos again that failed.
+            reprocess: analyse everything anew; names stay.
+            progress: called with photos done, photos to do and a path.
+
+        Raises:
+            ConfigError: a path does not exist, or the gallery was made with other models.
+            GalleryBusyError: another process held the gallery for too long.
+        """
+        resolved = scanning.resolve(paths)
+        before = self._store.state().recipe
+        front_end = self.front_end if reprocess else self._front_ends.checked()
+        report = indexing.index_photos(
+            self._store,
+            front_end,
+            self._cache(front_end.recipe),
+            resolved,
+            jobs=jobs,
+            retry=retry,
+            reprocess=reprocess,
+            instead_of=before if reprocess else None,
+            progress=progress,
+        )
+        if people_from_folders and not report.interrupted:
+            folders = [path for path in resolved if path.is_dir()]
+            report = replace(report, people=people.enrol_folders(self._store, self.front_end, folders))
+        return report
+
+    def reindex(
+        self, *, jobs: int | None = None, drop_missing: bool = False, progress: Progress = quiet
+    ) -> ReindexReport:
+        """Embed all faces anew by the recipe that this gallery was opened for, and then answer by that one.
+
+        Names and boxes stay. The gallery can be used all the while; a run that is stopped goes on where it was.
+
+        Args:
+            jobs: photos at once; None for one a core.
+            drop_missing: move although some photos cannot be read; their faces are not found any more until
+                ``index`` comes upon the photos again. Else nothing is moved, and the report says which they are.
+            progress: called with photos done, photos to do and a path.
+
+        Raises:
+            ModelError: the models cannot be used.
+            GalleryBusyError: another process held the gallery for too long.
+        """
+        wanted = self._front_ends.wanted()
+        cache = self._cache(wanted.recipe)
+        return reindexing.reindex(self._store, wanted, cache, jobs=jobs, progress=progress, drop_missing=drop_missing)
+
+    def missing(self, *folders: Photo) -> list[str]:
+        """Indexed files below ``folders`` that are gone.
+
+        Raises:
+            ConfigError: a folder does not exist, or is empty as an unmounted drive would be.
+        """
+        return [str(file.path) for file in maintenance.find_missing(self._store, scanning.resolve(folders))[0]]
+
+    def prune(self, *folders: Photo, yes: bool = False) -> int:
+        """Forget photos whose files below ``folders`` are gone; the journal keeps their names. Returns how many.
+
+        Raises:
+            ConfigError: as ``missing``; or more than 20 % are gone and ``yes`` was not said.
+        """
+        missing, total = maintenance.find_missing(self._store, scanning.resolve(folders))
+        return maintenance.prune(self._store, missing, total, yes=yes)
+
+    def stats(self) -> Stats:
+        """How much the gallery holds."""
+        return maintenance.stats(self._store)

@@ -1,0 +1,131 @@
+"""Open a gallery, and what is needed of it as long as it is open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from facesearch.config import default_gallery
+from facesearch.gallery import verification
+from facesearch.gallery.cache import IndexCache
+from facesearch.gallery.recipes import FrontEnds
+from facesearch.images.load import MAX_MEGAPIXELS
+from facesearch.pipeline import FrontEnd, Scope, front_end_for, make_front_end
+from facesearch.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from os import PathLike
+    from types import TracebackType
+
+    from facesearch.pipeline import Engine
+    from facesearch.types import Recipe
+
+    Photo = str | PathLike[str]
+
+DEFAULT_INDEX = "faiss"
+
+
+def quiet(*_: object) -> None:
+    """Tells nobody."""
+
+
+class OpenGallery:
+    """A folder that is open: its store, what analyses photos for it, and its vector index."""
+
+    def __init__(
+        self,
+        store: Store,
+        front_end: Callable[[], FrontEnd],
+        *,
+        rebuild: Callable[[Recipe], FrontEnd] | None = None,
+        index: str = DEFAULT_INDEX,
+        before_rename: Callable[[], None] = quiet,
+    ) -> None:
+        self._store = store
+        self._front_ends = FrontEnds(store, front_end, rebuild)
+        self._index_name = index
+        self._before_rename = before_rename
+        self._caches: dict[str, IndexCache] = {}
+
+    @classmethod
+    def open(
+        cls,
+        folder: Photo | None = None,
+        *,
+        create: bool = True,
+        engine: Engine = "onnx",
+        threads: int | None = None,
+        index: str = DEFAULT_INDEX,
+        max_megapixels: float = MAX_MEGAPIXELS,
+        min_face: float | None = None,
+        thorough: bool = False,
+        device: str = "auto",
+        tell: Callable[[str], None] = quiet,
+    ) -> Self:
+        """Open a gallery. One that an earlier version made goes on with that version's recipe; see ``reindex``.
+
+        Args:
+            folder: where it lives; None for ``FACESEARCH_GALLERY`` or the user's data folder.
+            create: make it where there is none.
+            engine: "onnx", or "reference" for the ``mtcnn`` package and Keras themselves.
+            threads: threads inside one network call; None for one a core.
+            index: the vector index, "faiss" or "exact".
+            max_megapixels: larger photos are refused.
+            min_face: the smallest face looked for: below 1 a share of the photo's longer side, from 1 on pixels;
+                None for 1/25.
+            thorough: look for crowds, and embed each face of a *new* gallery from more crops.
+            device: what runs the networks, a name of ``models.device``.
+            tell: takes a line of progress while models are fetched on the first use.
+
+        Raises:
+            NotFoundError: there is no gallery, and none was to be made.
+            StoreError: it cannot be opened.
+        """
+        store = Store.open(Path(folder).expanduser() if folder is not None else default_gallery(), create=create)
+
+        scope = Scope(min_face, thorough, device, threads, max_megapixels)
+        return cls(
+            store,
+            lambda: make_front_end(engine=engine, scope=scope, tell=tell),
+            rebuild=lambda recipe: front_end_for(recipe, engine=engine, scope=scope, tell=tell),
+            index=index,
+        )
+
+    def close(self) -> None:
+        """Let go of the database. Harmless when repeated."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def folder(self) -> Path:
+        """Where the gallery lives."""
+        return self._store.folder
+
+    @property
+    def front_end(self) -> FrontEnd:
+        """What turns photos into embeddings; made on first use."""
+        return self._front_ends.current()
+
+    def use(self, front_end: FrontEnd) -> None:
+        """Analyse photos with this front end from now on; several galleries may share one."""
+        self._front_ends.use(front_end)
+
+    @property
+    def threshold(self) -> float:
+        """The default threshold of verification and identification, a squared distance."""
+        return verification.default_threshold()
+
+    def _cache(self, recipe: Recipe) -> IndexCache:
+        if recipe.key not in self._caches:
+            self._caches[recipe.key] = IndexCache(
+                self._store, recipe, engine=self._index_name, before_rename=self._before_rename
+            )
+        return self._caches[recipe.key]
