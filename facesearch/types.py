@@ -196,7 +196,9 @@ class Answer:
     """Who one face of a probe is. ``person`` is None for "unknown".
 
     ``distance`` is to the nearest enrolled face of the answered person (of the nearest person where unknown), None
-    where nobody is enrolled. ``score`` is the method's own certainty, 0 to 1, or None.
+    where nobody is enrolled. ``fpir`` says what that is worth: the share of strangers who would get a name too if this
+    face gets one, from the calibration (its smallest where it is rarer still). ``score`` is the method's own certainty,
+    0 to 1, or None. ``displaced`` is the person it would have been, had not another face of the photo been given them.
     """
 
     face: Face
@@ -207,18 +209,25 @@ class Answer:
     runner_up: Candidate | None = None
     nearest: Candidate | None = None
     score: float | None = None
+    fpir: float | None = None
+    displaced: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the two photos show the same person. ``far`` is the false accept rate at ``distance``, or None."""
+    """Whether the two photos show the same person.
+
+    ``far`` is the share of pairs of strangers that are as near, from the calibration (its smallest where it is rarer
+    still); ``tar`` that of pairs of one person.
+    """
 
     same: bool
     distance: float
     threshold: float
     a: Face
     b: Face
-    far: float | None = None
+    far: float
+    tar: float
     warnings: tuple[str, ...] = ()
 
 

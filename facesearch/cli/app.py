@@ -10,6 +10,7 @@ from facesearch.cli.clustering import cluster, name
 from facesearch.cli.comparing import verify
 from facesearch.cli.demo import demo
 from facesearch.cli.evaluating import evaluate, evaluate_app
+from facesearch.cli.evaluating_calibration import calibration
 from facesearch.cli.guard import Commands
 from facesearch.cli.indexing import index
 from facesearch.cli.models import models, models_app
@@ -31,6 +32,7 @@ for _command in (index, enrol, who, verify, search, cluster, name, people, stats
     app.command(help=lesson(_command))(_command)
 app.add_typer(models_app, name="models", help=lesson(models))
 app.add_typer(evaluate_app, name="evaluate", help=lesson(evaluate))
+evaluate_app.command(help=lesson(calibration))(calibration)
 app.add_typer(bench_app, name="bench", help=lesson(bench))
 
 

@@ -10,6 +10,7 @@ from facesearch.cli.guard import ERROR
 from facesearch.cli.options import (
     DeviceOption,
     EngineOption,
+    FpirOption,
     GalleryOption,
     JsonOption,
     MegapixelsOption,
@@ -18,7 +19,7 @@ from facesearch.cli.options import (
     ThresholdOption,
     WeightsOption,
 )
-from facesearch.cli.output import columns, complain, emit, hint, plural, say, tell, warn
+from facesearch.cli.output import columns, complain, emit, hint, one_in, plural, say, tell, warn
 from facesearch.cli.places import short
 from facesearch.cli.session import open_gallery
 from facesearch.errors import ConfigError
@@ -40,6 +41,7 @@ def who(
     votes: Annotated[
         int | None, typer.Option("-k", metavar="N", min=1, show_default=False, help="How many faces vote, with knn.")
     ] = None,
+    fpir: FpirOption = None,
     threshold: ThresholdOption = None,
     draw: Annotated[
         Path | None,
@@ -62,15 +64,18 @@ def who(
 ) -> None:
     """Say who is in photos, face by face, from left to right.
 
-    The photos need not be in the gallery and are not added. A photo is never its own evidence. Exits with 0 if somebody
-    is known, 1 if nobody is, 2 if a photo cannot be read (after the answers for the others). Faces that the gallery
-    holds are shown with their id, for `facesearch enrol NAME --face ID`.
+    The photos need not be in the gallery and are not added. A photo is never its own evidence. Beside a name stands how
+    many strangers would get one too if this face does, by what was measured on other people's photos. Exits with 0 if
+    somebody is known, 1 if nobody is, 2 if a photo cannot be read (after the answers for the others). Faces that the
+    gallery holds are shown with their id, for `facesearch enrol NAME --face ID`.
 
     Examples:
       facesearch who party.jpg
-      facesearch who party.jpg --draw named.png
+      facesearch who party.jpg --draw named.png --fpir 1e-3
       facesearch who *.jpg --method svm --draw named/
     """
+    from facesearch.identify.calibration import FPIR
+
     targets = _targets(photos, draw)
     answered: list[ProbePhoto] = []
     drawn: list[Path] = []
@@ -83,19 +88,21 @@ def who(
         thorough=thorough,
         device=device,
     ) as opened:
-        limit = opened.threshold if threshold is None else threshold
-        for photo in opened.who_many(photos, method=method, threshold=threshold, k=votes):
+        least = opened.calibration.least_fpir
+        for photo in opened.who_many(photos, method=method, fpir=fpir, threshold=threshold, k=votes):
             answered.append(photo)
             for odd in photo.warnings:
                 warn(f"{photo.path}: {odd}")
             if not as_json:
-                _show_answers(photo, limit)
+                _show_answers(photo, least)
             if targets and photo.error is None:
                 drawn.append(targets[len(answered) - 1])
                 opened.draw(photo, drawn[-1])
     answers = [answer for photo in answered for answer in photo.answers]
     if as_json:
-        emit({**who_document(answered, limit), "pictures": [str(path) for path in drawn]})
+        rate = FPIR if fpir is None and threshold is None else fpir
+        document = who_document(answered, fpir=rate, threshold=threshold)
+        emit({**document, "pictures": [str(path) for path in drawn]})
     elif answers and all(answer.nearest is None for answer in answers):
         hint("there is no enrolled face to compare with: facesearch enrol NAME PHOTO")
     if drawn:
@@ -180,19 +187,18 @@ def _heading(path: str, faces: int) -> str:
     return f"{path}, {plural(faces, 'face')}{', left to right' if faces > 1 else ''}"
 
 
-def _show_answers(photo: "ProbePhoto", threshold: float) -> None:
+def _show_answers(photo: "ProbePhoto", least: float) -> None:
     if photo.error is not None:
         say((f"{photo.path}, cannot be read", "bold"))
         return
     say((_heading(photo.path, len(photo.answers)), "bold"))
-    named = {answer.person_id for answer in photo.answers} - {None}
     columns(
         [
             (
                 str(number),
                 (answer.person, "bold green") if answer.person is not None else ("unknown", "dim"),
                 "" if answer.person is None or answer.distance is None else f"{answer.distance:.2f}",
-                _beside(answer, threshold, named),
+                _beside(answer, least),
                 "" if answer.face.id is None else (f"face {answer.face.id}", "dim"),
             )
             for number, answer in enumerate(photo.answers, 1)
@@ -201,21 +207,16 @@ def _show_answers(photo: "ProbePhoto", threshold: float) -> None:
     )
 
 
-def _beside(answer: "Answer", threshold: float, named: set[str | None]) -> str:
-    """Who comes next; for an unknown face, who is nearest and why that is not the answer."""
+def _beside(answer: "Answer", least: float) -> str:
+    """What the name is worth and who comes next; for an unknown face, who is nearest and why that is not the answer."""
+    close = "" if answer.fpir is None else f"{one_in(answer.fpir, least)} strangers are this close"
+    other = answer.runner_up if answer.person is not None else answer.nearest
+    if other is None:
+        return close
     if answer.person is not None:
-        other = answer.runner_up
-        return "" if other is None else f"next: {other.person} {other.distance:.2f}"
-    near = answer.nearest
-    if near is None:
-        return ""
-    if near.distance >= threshold:
-        reason = f"beyond {threshold:.2f}"
-    elif near.person_id in named:
-        reason = "who is another face here"
-    else:
-        reason = "not sure enough"
-    return f"nearest: {near.person} {near.distance:.2f}, {reason}"
+        return f"{close}, next: {other.person} {other.distance:.2f}"
+    reason = "who is another face here" if answer.displaced == other.person else close
+    return f"nearest: {other.person} {other.distance:.2f}, {reason}"
 
 
 def _show_matches(probe: "Probe", number: str, within: float) -> None:

@@ -9,6 +9,7 @@ from facesearch.cli.documents import verdict_document
 from facesearch.cli.options import (
     DeviceOption,
     EngineOption,
+    FarOption,
     JsonOption,
     MegapixelsOption,
     MinFaceOption,
@@ -17,7 +18,7 @@ from facesearch.cli.options import (
     ThresholdOption,
     WeightsOption,
 )
-from facesearch.cli.output import columns, emit, tell, warn
+from facesearch.cli.output import columns, emit, one_in, tell, warn
 from facesearch.cli.session import use_weights
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def verify(
     a: Annotated[Path, typer.Argument(metavar="A", show_default=False, help="A photo.")],
     b: Annotated[Path, typer.Argument(metavar="B", show_default=False, help="Another photo.")],
     *,
+    far: FarOption = None,
     threshold: ThresholdOption = None,
     strict: StrictFaceOption = False,
     min_face: MinFaceOption = None,
@@ -41,42 +43,39 @@ def verify(
 ) -> None:
     """Say whether two photos show the same person.
 
-    Exits with 0 for the same person, 1 for different people, 2 where a photo cannot be used. Where a photo has several
-    faces, the most prominent one is compared, and said so.
+    Says how many pairs of strangers are as near, by what was measured on other people's photos: press photos of adults.
+    Relatives, children and small faces are taken for each other more often. Exits with 0 for the same person, 1 for
+    different people, 2 where a photo cannot be used. Where a photo has several faces, the most prominent one is
+    compared, and said so.
 
     Examples:
       facesearch verify passport.jpg selfie.jpg
-      facesearch verify a.jpg b.jpg --threshold 0.8 && echo same
+      facesearch verify a.jpg b.jpg --far 1e-4 && echo same
     """
     use_weights(weights)
     from facesearch import pipeline
     from facesearch.gallery import verification
+    from facesearch.identify.calibration import built_in
     from facesearch.images.load import MAX_MEGAPIXELS
 
     scope = pipeline.Scope(min_face, thorough, device, max_megapixels=max_megapixels or MAX_MEGAPIXELS)
     front_end = pipeline.make_front_end(engine=engine, scope=scope, tell=tell)
-    verdict = verification.verify(front_end, a, b, threshold=threshold, strict=strict)
+    verdict = verification.verify(front_end, a, b, far=far, threshold=threshold, strict=strict)
     if as_json:
         emit(verdict_document(verdict))
     else:
-        _show(verdict)
+        _show(verdict, built_in().least_far)
     raise typer.Exit(0 if verdict.same else 1)
 
 
-def _show(verdict: "Verdict") -> None:
+def _show(verdict: "Verdict", least: float) -> None:
     for warning in verdict.warnings:
         warn(warning)
     answer: Cell = ("same person", "bold green") if verdict.same else ("different people", "bold yellow")
-    rows: list[tuple[Cell, ...]] = [(answer, f"distance {verdict.distance:.2f}, threshold {verdict.threshold:.2f}")]
-    if verdict.far is not None:
-        rows.append(("", one_in(verdict.far)))
+    rows: list[tuple[Cell, ...]] = [
+        (answer, f"distance {verdict.distance:.2f}, threshold {verdict.threshold:.2f}"),
+        ("", f"{one_in(verdict.far, least)} pairs of strangers are this close"),
+    ]
+    if not verdict.same:
+        rows.append(("", f"{verdict.tar:.1%} of the pairs of one person are closer"))
     columns(rows)
-
-
-def one_in(far: float) -> str:
-    """A false accept rate in words."""
-    if far <= 0:
-        return "no pair of strangers was ever seen this close"
-    count = 1 / far
-    step = 10 ** max(0, len(str(int(count))) - 1)
-    return f"about 1 in {max(1, round(count / step)) * step:,} pairs of strangers are this close"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from facesearch.gallery.people import Enrolment
+    from facesearch.identify.calibration import Calibration
     from facesearch.models.registry import ModelInfo
     from facesearch.types import (
         Answer,
@@ -80,16 +82,17 @@ def verdict_document(verdict: Verdict) -> Document:
         "distance": verdict.distance,
         "threshold": verdict.threshold,
         "far": verdict.far,
+        "tar": verdict.tar,
         "a": face_document(verdict.a),
         "b": face_document(verdict.b),
         "warnings": list(verdict.warnings),
     }
 
 
-def who_document(photos: Sequence[ProbePhoto], threshold: float) -> Document:
-    """The answers of ``who``; ``fpir`` is None as long as no calibration says it."""
+def who_document(photos: Sequence[ProbePhoto], *, fpir: float | None, threshold: float | None) -> Document:
+    """The answers of ``who``; of ``fpir`` and ``threshold``, the one that was asked for."""
     return {
-        "fpir": None,
+        "fpir": fpir,
         "threshold": threshold,
         "photos": [
             {
@@ -111,6 +114,7 @@ def _answer(answer: Answer) -> Document:
         "distance": answer.distance,
         "method": answer.method,
         "score": answer.score,
+        "fpir": answer.fpir,
         "runner_up": _candidate(answer.runner_up),
         "nearest": _candidate(answer.nearest),
     }
@@ -172,7 +176,7 @@ def enrolment_document(enrolment: Enrolment) -> Document:
     }
 
 
-def model_document(model: ModelInfo, paths: Sequence[str]) -> Document:
+def model_document(model: ModelInfo, paths: Sequence[str], calibration: Calibration | None) -> Document:
     """One model; ``path`` is the first of its files, None where it is not on this machine yet."""
     return {
         "name": model.name,
@@ -185,6 +189,7 @@ def model_document(model: ModelInfo, paths: Sequence[str]) -> Document:
         "source": model.source,
         "training_data": model.training_data,
         "limits": model.limits,
-        "threshold": model.threshold,
+        "threshold": calibration.threshold() if calibration else None,
+        "calibration": asdict(calibration.provenance) if calibration else None,
         "sha256": {asset.name: asset.sha256 for asset in model.assets},
     }

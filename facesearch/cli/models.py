@@ -11,6 +11,7 @@ from facesearch.cli.session import use_weights
 from facesearch.cli.teaching import lesson
 
 if TYPE_CHECKING:
+    from facesearch.identify.calibration import Calibration
     from facesearch.models.registry import ModelInfo
 
 models_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
@@ -59,12 +60,20 @@ def _list(*, as_json: bool) -> None:
 
     found = {name: _files(name) for name in MODELS}
     if as_json:
-        emit({"models": [model_document(model, found[name]) for name, model in MODELS.items()]})
+        documents = [model_document(model, found[name], _calibration(model)) for name, model in MODELS.items()]
+        emit({"models": documents})
         return
     for model in MODELS.values():
         _show(model, found[model.name])
     if not all(found.values()):
         hint("the first use fetches what is missing; or now: facesearch models pull")
+
+
+def _calibration(model: "ModelInfo") -> "Calibration | None":
+    """What the distances of an embedder mean."""
+    from facesearch.identify.calibration import built_in
+
+    return built_in(model.name) if model.kind == "embedder" else None
 
 
 def _files(name: str) -> list[str]:
@@ -88,7 +97,12 @@ def _show(model: "ModelInfo", files: list[str]) -> None:
         ("limits", model.limits),
         ("source", model.source),
     ]
-    if model.threshold is not None:
-        facts.append(("threshold", f"{model.threshold}"))
+    found = _calibration(model)
+    if found is not None:
+        made = found.provenance
+        facts += [
+            ("calibrated", f"{made.data}, {made.people:,} people, {made.impostor_pairs:,} pairs of strangers"),
+            ("", f"1 in 1,000 of these is nearer than {found.threshold(1e-3):.2f}"),
+        ]
     facts += [("file" if place == 0 else "", path) for place, path in enumerate(files or ["not fetched yet"])]
     columns([(f"  {label}", text) for label, text in facts])

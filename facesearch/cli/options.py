@@ -58,7 +58,32 @@ ThresholdOption = Annotated[
         min=0,
         max=4,
         show_default=False,
-        help="The distance, 0 to 4, from which on two faces are two people; else the model's own, 0.96.",
+        help="The distance, 0 to 4, from which on two faces are two people, whatever the rates.",
+    ),
+]
+
+FarOption = Annotated[
+    float | None,
+    typer.Option(
+        "--far",
+        metavar="RATE",
+        min=0,
+        max=1,
+        show_default=False,
+        help="How many pairs of strangers may pass for one person: 1e-3, one in a thousand, by default.",
+    ),
+]
+
+FpirOption = Annotated[
+    float | None,
+    typer.Option(
+        "--fpir",
+        metavar="RATE",
+        min=0,
+        max=1,
+        show_default=False,
+        help="How many strangers may get a name: 1e-2, one in a hundred, by default. With more people enrolled, a face "
+        "must be nearer.",
     ),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -11,6 +12,7 @@ import numpy as np
 from facesearch.errors import ConfigError, ModelError
 from facesearch.gallery.places import place_of
 from facesearch.identify import knn, svm
+from facesearch.identify.calibration import FPIR
 from facesearch.store.region import pair_up, to_stored
 from facesearch.store.values import Enrolled
 from facesearch.types import Answer, Candidate, Match, Probe
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facesearch.gallery.cache import IndexCache
+    from facesearch.identify.calibration import Calibration
     from facesearch.identify.decide import Decision
     from facesearch.index.base import VectorIndex
     from facesearch.pipeline import Analysis, FrontEnd
@@ -75,14 +78,18 @@ def who(
     front_end: FrontEnd,
     seen: Seen,
     *,
+    calibration: Calibration,
     method: Method,
-    threshold: float,
+    fpir: float | None,
+    threshold: float | None,
     k: int | None,
     without: Collection[str] = (),
 ) -> tuple[Answer, ...]:
     """Name the faces of a probe, left to right; see ``Gallery.who``."""
     if method not in METHODS:
         raise ConfigError(f"no method {method!r}", hint=f"methods: {', '.join(METHODS)}")
+    if fpir is not None and threshold is not None:
+        raise ConfigError("give either a FPIR or a threshold: each decides the other")
     # All of one state: an SVM must not be kept under the mark of enrolments that came after those it was trained on.
     with store.reading():
         enrolled = _without(store.enrolled(front_end.recipe), without)
@@ -91,19 +98,35 @@ def who(
         usable = _usable(store, seen, enrolled)
     photos = [0] * len(seen.faces)
     probes = seen.analysis.vectors
+    sizes = tuple(Counter(enrolled.person_ids).values())
+    plain = threshold is not None
+    limit = calibration.limit(FPIR if fpir is None else fpir, sizes) if threshold is None else threshold
     if method == "knn":
         votes = knn.K if k is None else k
         if votes < 1:
             raise ConfigError(f"k must be 1 or more, not {votes}")
         decisions = knn.identify(
-            probes, enrolled.vectors, enrolled.person_ids, photos, threshold=threshold, k=votes, usable=usable
+            probes,
+            enrolled.vectors,
+            enrolled.person_ids,
+            photos,
+            threshold=limit,
+            plain=plain,
+            k=votes,
+            usable=usable,
         )
     else:
         machine = trained_svm(store, front_end, enrolled, without_photo=seen.photo_id, mark=None if without else mark)
         decisions = svm.identify(
-            machine, probes, enrolled.vectors, enrolled.person_ids, photos, threshold=threshold, usable=usable
+            machine, probes, enrolled.vectors, enrolled.person_ids, photos, threshold=limit, plain=plain, usable=usable
         )
-    return tuple(_answer(face, decision, method, names) for face, decision in zip(seen.faces, decisions, strict=True))
+    return tuple(
+        replace(
+            _answer(face, decision, method, names),
+            fpir=None if decision.normalized is None else calibration.fpir(decision.normalized, sizes),
+        )
+        for face, decision in zip(seen.faces, decisions, strict=True)
+    )
 
 
 def _usable(store: Store, seen: Seen, enrolled: Enrolled) -> NDArray[np.bool_] | None:
@@ -135,6 +158,7 @@ def _answer(face: Face, decision: Decision, method: str, names: dict[str, str]) 
         runner_up=candidate(decision.runner_up),
         nearest=nearest,
         score=decision.score,
+        displaced=None if decision.displaced is None else names.get(decision.displaced, "?"),
     )
 
 

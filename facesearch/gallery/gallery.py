@@ -65,15 +65,21 @@ class Gallery(GalleryContents):
         """
         return people.enrol_faces(self._store, name, self._store.cluster_faces(cluster), [])
 
-    def verify(self, a: Photo, b: Photo, *, threshold: float | None = None, strict: bool = False) -> Verdict:
+    def verify(
+        self, a: Photo, b: Photo, *, far: float | None = None, threshold: float | None = None, strict: bool = False
+    ) -> Verdict:
         """Whether two photos show the same person; see ``verification.verify``."""
-        return verification.verify(self.front_end, Path(a), Path(b), threshold=threshold, strict=strict)
+        calibration = self.calibration
+        return verification.verify(
+            self.front_end, Path(a), Path(b), far=far, threshold=threshold, calibration=calibration, strict=strict
+        )
 
     def who(
         self,
         photo: Photo,
         *,
         method: Method = "knn",
+        fpir: float | None = None,
         threshold: float | None = None,
         k: int | None = None,
         without: Collection[str] = (),
@@ -83,27 +89,31 @@ class Gallery(GalleryContents):
         Args:
             photo: the probe; it need not be in the gallery, and is not added.
             method: "knn", a distance-weighted vote of the nearest enrolled faces, or "svm".
-            threshold: squared distance beyond which nobody is named; None for the default.
+            fpir: the share of strangers' faces that may get a name; None for 1e-2. The more people are enrolled, the
+                nearer a face must be.
+            threshold: squared distance to the nearest enrolled face beyond which nobody is named, instead of a rate.
             k: how many enrolled faces vote; None for the default.
             without: ids of people who are out of the question, as if they were not enrolled.
 
         Raises:
             PhotoError: the photo cannot be used.
+            ConfigError: the rate is beyond the calibration, or both a rate and a threshold are given.
         """
-        return self._who(photo, method, threshold, k, without).answers
+        return self._who(photo, method, fpir, threshold, k, without).answers
 
     def who_many(
         self,
         photos: Iterable[Photo],
         *,
         method: Method = "knn",
+        fpir: float | None = None,
         threshold: float | None = None,
         k: int | None = None,
     ) -> Iterator[ProbePhoto]:
         """``who`` for each photo in turn; one that cannot be used comes with its error."""
         for photo in photos:
             try:
-                yield self._who(photo, method, threshold, k)
+                yield self._who(photo, method, fpir, threshold, k)
             except PhotoError as error:
                 yield ProbePhoto(str(photo), error=error.reason)
 
@@ -167,10 +177,25 @@ class Gallery(GalleryContents):
         return pictures.draw_people(self._store, sheets, Path(folder))
 
     def _who(
-        self, photo: Photo, method: Method, threshold: float | None, k: int | None, without: Collection[str] = ()
+        self,
+        photo: Photo,
+        method: Method,
+        fpir: float | None,
+        threshold: float | None,
+        k: int | None,
+        without: Collection[str] = (),
     ) -> ProbePhoto:
         front_end = self._front_ends.checked()
         seen = answering.look_at(self._store, front_end, Path(photo))
-        limit = self.threshold if threshold is None else threshold
-        answers = answering.who(self._store, front_end, seen, method=method, threshold=limit, k=k, without=without)
+        answers = answering.who(
+            self._store,
+            front_end,
+            seen,
+            calibration=self.calibration,
+            method=method,
+            fpir=fpir,
+            threshold=threshold,
+            k=k,
+            without=without,
+        )
         return ProbePhoto(str(photo), answers, warnings=seen.analysis.photo.warnings)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from facesearch.config import default_gallery
-from facesearch.gallery import verification
 from facesearch.gallery.cache import IndexCache
 from facesearch.gallery.recipes import FrontEnds
+from facesearch.identify.calibration import FAR, Calibration, built_in
 from facesearch.images.load import MAX_MEGAPIXELS
 from facesearch.pipeline import FrontEnd, Scope, front_end_for, make_front_end
 from facesearch.store.store import Store
@@ -119,9 +119,14 @@ class OpenGallery:
         self._front_ends.use(front_end)
 
     @property
+    def calibration(self) -> Calibration:
+        """What distances mean here."""
+        return built_in()
+
+    @property
     def threshold(self) -> float:
-        """The default threshold of verification and identification, a squared distance."""
-        return verification.default_threshold()
+        """The default threshold of verification and search, a squared distance."""
+        return self.calibration.threshold(FAR)
 
     def _cache(self, recipe: Recipe) -> IndexCache:
         if recipe.key not in self._caches:

@@ -7,22 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facesearch.detection.prominence import most_prominent
-from facesearch.errors import AmbiguousFaceError, NoFaceError
-from facesearch.models.registry import DEFAULT_EMBEDDER, model_info
+from facesearch.errors import AmbiguousFaceError, ConfigError, NoFaceError
+from facesearch.identify.calibration import FAR, built_in
 from facesearch.types import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from facesearch.identify.calibration import Calibration
     from facesearch.pipeline import Analysis, FrontEnd
-
-
-def default_threshold() -> float:
-    """The squared distance below which two faces are taken for one person's, from the embedder's registry entry."""
-    threshold = model_info(DEFAULT_EMBEDDER).threshold
-    if threshold is None:
-        raise TypeError(f"{DEFAULT_EMBEDDER} has no threshold")
-    return threshold
 
 
 def the_face(path: Path, analysis: Analysis, *, strict: bool) -> tuple[int, str | None]:
@@ -45,21 +38,36 @@ def the_face(path: Path, analysis: Analysis, *, strict: bool) -> tuple[int, str 
     return place, f"{path}: {count} faces found, the most prominent one is used (number {place + 1} from the left)"
 
 
-def verify(front_end: FrontEnd, a: Path, b: Path, *, threshold: float | None = None, strict: bool = False) -> Verdict:
+def verify(
+    front_end: FrontEnd,
+    a: Path,
+    b: Path,
+    *,
+    far: float | None = None,
+    threshold: float | None = None,
+    calibration: Calibration | None = None,
+    strict: bool = False,
+) -> Verdict:
     """Compare the faces of two photos.
 
     Args:
         front_end: what analyses them.
         a: a photo.
         b: another photo.
-        threshold: squared distance, 0 to 4, below which they are the same person; None for the embedder's own.
+        far: the share of pairs of strangers that may pass for one person; None for 1e-3.
+        threshold: squared distance, 0 to 4, below which they are the same person, instead of a rate.
+        calibration: what distances mean; None for what comes with the embedder.
         strict: refuse a photo with several faces instead of taking the most prominent one.
 
     Raises:
         PhotoError: a photo cannot be used.
         NoFaceError: a photo has no face, or with ``strict`` several.
+        ConfigError: the rate is beyond the calibration, or both a rate and a threshold are given.
     """
-    limit = default_threshold() if threshold is None else threshold
+    if far is not None and threshold is not None:
+        raise ConfigError("give either a FAR or a threshold: each decides the other")
+    meaning = calibration or built_in()
+    limit = meaning.threshold(FAR if far is None else far) if threshold is None else threshold
     results = [front_end.analyse(path) for path in (a, b)]
     places: list[int] = []
     warnings: list[str] = []
@@ -76,5 +84,7 @@ def verify(front_end: FrontEnd, a: Path, b: Path, *, threshold: float | None = N
         threshold=limit,
         a=results[0].faces[places[0]],
         b=results[1].faces[places[1]],
+        far=meaning.far(distance),
+        tar=meaning.tar(distance),
         warnings=tuple(warnings),
     )

@@ -30,14 +30,16 @@ class Decision:
     """Who one probe is. ``person`` is None for unknown.
 
     ``distance`` is to the named person's nearest enrolled face; where unknown, to the nearest person's; None where
-    nobody is enrolled. ``score`` is the method's own certainty, 0 to 1, None where unknown; ``votes`` counts enrolled
-    faces that speak for the person. ``nearest`` is the nearest person of all, ``runner_up`` the nearest *other* person
+    nobody is enrolled. ``normalized`` is the person's normalized distance; where unknown, the least of all people's.
+    ``score`` is the method's own certainty, 0 to 1, None where unknown; ``votes`` counts enrolled faces that speak for
+    the person. ``nearest`` is the nearest person of all, ``runner_up`` the nearest *other* person
     than the named one (None where unknown or where nobody else is enrolled), both with their distance. ``displaced``
     is whom the probe would have been, had not another face of the photo been given that person.
     """
 
     person: str | None
     distance: float | None
+    normalized: float | None
     score: float | None
     votes: int
     runner_up: tuple[str, float] | None
@@ -104,10 +106,12 @@ def _decision(table: Table, row: int, given: int, wanted: int) -> Decision:
     nearest = _nearest(table, row, NOBODY)
     displaced = table.people[wanted] if wanted != given else None
     if given == NOBODY:
-        return Decision(None, nearest[1] if nearest else None, None, 0, None, nearest, displaced)
+        beside = float(table.normalized[row].min()) if nearest else None
+        return Decision(None, nearest[1] if nearest else None, beside, None, 0, None, nearest, displaced)
     return Decision(
         person=table.people[given],
         distance=float(table.distances[row, given]),
+        normalized=float(table.normalized[row, given]),
         score=float(table.scores[row, given]),
         votes=int(table.votes[row, given]),
         runner_up=_nearest(table, row, given),

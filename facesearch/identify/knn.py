@@ -1,9 +1,10 @@
 """Who is it, by the nearest enrolled faces: a distance-weighted vote in which nobody may win.
 
-The k nearest enrolled faces vote, those nearer than the threshold only; a face's vote weighs ``threshold - distance``.
-So a face at the threshold counts nothing, and no answer jumps when a face crosses it. With no face within the
-threshold the probe is unknown, whatever k is. (Nearest neighbours on FaceNet embeddings: Schroff et al. 2015,
-section 1; distance-weighted voting: Dudani 1976.)
+Nameable is who is within the threshold: by the normalized distance (``normalize``), or where that was asked for by the
+plain distance to the nearest face. The k nearest enrolled faces vote, those nearer than the threshold only; a face's
+vote weighs ``threshold - distance``. So a face at the threshold counts nothing, and no answer jumps when a face crosses
+it. With nobody within the threshold the probe is unknown, whatever k is. (Nearest neighbours on FaceNet embeddings:
+Schroff et al. 2015, section 1; distance-weighted voting: Dudani 1976.)
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facesearch.identify.decide import Decision, decide
+from facesearch.identify.normalize import normalized
 from facesearch.identify.table import Enrolled, Table
 
 if TYPE_CHECKING:
@@ -32,20 +34,23 @@ def compare(
     persons: Sequence[str],
     *,
     threshold: float,
+    plain: bool = False,
     k: int = K,
     usable: NDArray[np.bool_] | None = None,
 ) -> Table:
     """Weigh every person for every probe.
 
-    A person's gain is the sum of the votes of their faces among the k nearest, but never less than their nearest face
-    alone would weigh: somebody whose faces come after the k nearest stays nameable where another face of the photo
-    takes the first choice.
+    A nameable person's gain is the sum of the votes of their faces among the k nearest, but never less than what speaks
+    for the person as a whole would weigh: somebody whose faces come after the k nearest stays nameable where another
+    face of the photo takes the first choice.
 
     Args:
         probes: unit rows, shape (q, d), float32; q may be 0.
         enrolled: unit rows of the faces that have a person, shape (n, d), float32; n may be 0.
         persons: the n person ids.
-        threshold: squared distance, 0 to 4, below which two faces may be the same person's.
+        threshold: the normalized distance, or with ``plain`` the squared distance to the nearest face, 0 to 4, below
+            which a person is nameable.
+        plain: go by the plain distance.
         k: how many of the nearest enrolled faces vote, 1 or more.
         usable: shape (q, n); False where an enrolled face is no evidence for a probe (its own photo, a rejection).
             None: all are.
@@ -60,7 +65,8 @@ def compare(
         raise ValueError(f"k must be 1 or more, got {k}")
     faces = Enrolled.of(enrolled, persons)
     shape = len(probes), len(faces.people)
-    table = Table(faces.people, np.empty(shape), np.empty(shape), np.zeros(shape), np.empty(shape, dtype=np.int64))
+    distances, apartness, gains, scores = (np.zeros(shape) for _ in range(4))
+    table = Table(faces.people, distances, apartness, gains, scores, np.empty(shape, dtype=np.int64))
     for rows, apart in faces.distances(probes, usable):
         near = np.argsort(apart, axis=1, kind="stable")[:, :k]  # (b, k)
         voting = np.zeros(apart.shape, dtype=bool)
@@ -68,10 +74,14 @@ def compare(
         voting &= apart < threshold
         weights = np.where(voting, threshold - apart, 0.0)
         table.distances[rows] = nearest = faces.nearest(apart)
-        table.gains[rows] = np.maximum(faces.total(weights), np.maximum(threshold - nearest, 0.0))
+        whole = faces.evidence(apart)
+        table.normalized[rows] = beside = normalized(whole)
+        bound, least = (nearest, nearest) if plain else (beside, whole)
+        gain = np.maximum(faces.total(weights), threshold - least)
+        table.gains[rows] = np.where(bound < threshold, gain, 0.0)
         table.votes[rows] = faces.total(voting.astype(np.float64))
-    whole = table.gains.sum(axis=1, keepdims=True)
-    np.divide(table.gains, whole, out=table.scores, where=whole > 0)
+    every = table.gains.sum(axis=1, keepdims=True)
+    np.divide(table.gains, every, out=table.scores, where=every > 0)
     return table
 
 
@@ -82,8 +92,10 @@ def identify(
     photos: Sequence[Hashable],
     *,
     threshold: float,
+    plain: bool = False,
     k: int = K,
     usable: NDArray[np.bool_] | None = None,
 ) -> list[Decision]:
     """Name q probes of the given photos; arguments as for ``compare`` and ``decide``."""
-    return decide(compare(probes, enrolled, persons, threshold=threshold, k=k, usable=usable), photos)
+    table = compare(probes, enrolled, persons, threshold=threshold, plain=plain, k=k, usable=usable)
+    return decide(table, photos)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facesearch.identify.normalize import evidence
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -29,6 +31,7 @@ class Table:
 
     people: tuple[str, ...]
     distances: NDArray[np.float64]
+    normalized: NDArray[np.float64]
     gains: NDArray[np.float64]
     scores: NDArray[np.float64]
     votes: NDArray[np.int64]
@@ -89,3 +92,20 @@ class Enrolled:
     def total(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """A person's sum, (b, P), of values of faces, (b, n)."""
         return np.add.reduceat(values, self.starts, axis=1) if self.people else values
+
+    def evidence(self, apart: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What speaks for each person, (b, P), from the distances to all faces, (b, n); see ``normalize``."""
+        if not self.people:
+            return apart
+        used = np.isfinite(apart)
+        alike = self.total(np.where(used, 1 - apart / 2, 0.0))
+        length = np.linalg.norm(self.sums(np.ones((1, len(self.vectors)), bool)), axis=2)
+        length = np.repeat(length, len(apart), axis=0)
+        for row in np.flatnonzero(~used.all(axis=1)):
+            length[row] = np.linalg.norm(self.sums(used[row : row + 1])[0], axis=1)
+        to_mean = 2 - 2 * np.divide(alike, length, out=np.full_like(alike, -1.0), where=length > 0)
+        return evidence(self.nearest(apart), np.clip(np.round(to_mean, 9), 0.0, 4.0))
+
+    def sums(self, used: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """The sum of each person's vectors, (b, P, d), over the faces that are used, (b, n)."""
+        return np.add.reduceat(used[:, :, None] * self.vectors, self.starts, axis=1)

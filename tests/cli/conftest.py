@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
     from facesearch.types import Recipe
 
-COLOURS = {"red": (220, 40, 40), "green": (40, 220, 40), "blue": (40, 40, 220), "violet": (200, 40, 220)}
+COLOURS = {
+    "red": (220, 40, 40),
+    "green": (40, 220, 40),
+    "blue": (40, 40, 220),
+    "violet": (200, 40, 220),
+    "rust": (190, 80, 60),
+}
 
 
 @dataclass(frozen=True)

@@ -30,15 +30,15 @@ def test_who_answers_from_left_to_right(run, photo, album):
     assert shown.code == 0
     heading, ada, unknown = shown.out.splitlines()
     assert heading == f"  {probe}, 2 faces, left to right"
-    assert ada.startswith("  1  ada      0.00  next: bob 1.")
+    assert ada.startswith("  1  ada      0.00  fewer than 1 in 10,000 strangers are this close, next: bob 1.")
     assert unknown.startswith("  2  unknown        nearest: ada 1.")
-    assert unknown.endswith(", beyond 0.96")
+    assert unknown.endswith(" strangers are this close")
 
 
 def test_who_shows_ids_of_indexed_faces(run, photo, album):
     """Faces that the gallery holds come with their id; a photo is never its own evidence."""
     shown = run("who", album / "ada/1.png", album / "4.png")
-    assert "  1  ada  0.00  next: bob" in shown.out
+    assert "  1  ada  0.00  fewer than 1 in 10,000 strangers are this close, next: bob" in shown.out
     assert "face 1\n" in shown.out
     assert "face 4\n" in shown.out
     documents = run("who", album / "bob/3.png", "--json").document["photos"][0]["faces"]
@@ -82,8 +82,7 @@ def test_the_document_of_who(run, photo, album, method):
     """The JSON document has the fields of design.md."""
     probe = photo("p.png", "red", "violet", width=500)
     document = run("who", probe, "--method", method, "--json").document
-    assert document["fpir"] is None
-    assert document["threshold"] == 0.96
+    assert (document["fpir"], document["threshold"]) == (0.01, None)
     (answered,) = document["photos"]
     assert (answered["path"], answered["error"]) == (str(probe), None)
     known, unknown = answered["faces"]
@@ -94,6 +93,7 @@ def test_the_document_of_who(run, photo, album, method):
     assert known["runner_up"]["person"] == "bob"
     assert (unknown["person"], unknown["person_id"], unknown["runner_up"]) == (None, None, None)
     assert unknown["nearest"]["distance"] == unknown["distance"] > 0.96
+    assert known["fpir"] < document["fpir"] < unknown["fpir"] <= 1
 
 
 def test_two_faces_of_one_person(run, photo, album):
@@ -154,7 +154,7 @@ def test_search_of_several_faces(run, photo, album):
     lines = shown.out.splitlines()
     assert lines[1] == "  1  2 photos"
     assert lines[2].startswith("     0.00  ada")
-    assert lines[4] == "  2  no other photo within 0.96"
+    assert lines[4] == "  2  no other photo within 1.00"
     assert run("search", photo("n.png")).out.endswith("n.png, no face found\n")
 
 
@@ -175,10 +175,13 @@ def test_search_of_an_unreadable_photo(run, album):
 
 
 def test_verify_the_same_person(run, photo):
-    """The same person is exit code 0, with distance and threshold, and no rate as long as none is known."""
+    """The same person is exit code 0, with distance, threshold, and how many strangers are as close."""
     shown = run("verify", photo("a.png", "red"), photo("b.png", "red", width=400))
     assert (shown.code, shown.err) == (0, "")
-    assert shown.out == "  same person  distance 0.00, threshold 0.96\n"
+    assert shown.out.splitlines() == [
+        "  same person  distance 0.00, threshold 1.00",
+        "               fewer than 1 in 100,000 pairs of strangers are this close",
+    ]
 
 
 def test_verify_different_people(run, photo, tmp_path):
@@ -186,6 +189,7 @@ def test_verify_different_people(run, photo, tmp_path):
     shown = run("verify", photo("a.png", "red"), photo("b.png", "green"))
     assert shown.code == 1
     assert shown.out.startswith("  different people  distance 1.")
+    assert "% of the pairs of one person are closer" in shown.out
     assert not (tmp_path / "own.gallery").exists()
 
 
@@ -194,6 +198,33 @@ def test_verify_with_another_threshold(run, photo):
     shown = run("verify", photo("a.png", "red"), photo("b.png", "green"), "--threshold", "3.5")
     assert shown.code == 0
     assert "threshold 3.50" in shown.out
+
+
+def test_verify_at_a_rate(run, photo):
+    """A rarer false accept asks for a nearer face; a rate that was not measured, and both at once, are errors."""
+    a, b = photo("a.png", "red"), photo("b.png", "green")
+    usual, strict = (run("verify", a, b, "--far", rate, "--json").document for rate in ("1e-3", "1e-4"))
+    assert strict["threshold"] < usual["threshold"] == run("verify", a, b, "--json").document["threshold"]
+    assert strict["far"] == usual["far"] > 1e-3
+    rare = run("verify", a, b, "--far", "1e-9")
+    assert rare.code == 2
+    assert "a FAR of 1e-09 was not measured" in rare.err
+    assert run("verify", a, b, "--far", "1e-3", "--threshold", "1").code == 2
+
+
+def test_who_at_a_rate(run, photo, album):
+    """``--fpir`` decides who stays unknown; together with ``--threshold`` it is an error."""
+    probe = photo("p.png", "rust", width=500)
+    answers = {
+        rate: run("who", probe, "--fpir", rate, "--json").document["photos"][0]["faces"][0] for rate in ("0.5", "1e-4")
+    }
+    assert answers["0.5"]["distance"] == answers["1e-4"]["distance"]
+    assert 1e-4 < answers["0.5"]["fpir"] < 0.5
+    assert (answers["0.5"]["person"], answers["1e-4"]["person"]) == ("ada", None)
+    assert run("who", probe, "--fpir", "0.9").code == 2
+    both = run("who", probe, "--fpir", "1e-2", "--threshold", "1")
+    assert both.code == 2
+    assert "either a FPIR or a threshold" in both.err
 
 
 def test_verify_says_which_face_it_took(run, photo):
@@ -218,9 +249,9 @@ def test_the_document_of_verify(run, photo):
     """The JSON document has the fields of design.md, distances unrounded."""
     shown = run("verify", photo("a.png", "red", "green"), photo("b.png", "green"), "--json")
     document = shown.document
-    assert document.keys() == {"same", "distance", "threshold", "far", "a", "b", "warnings"}
+    assert document.keys() == {"same", "distance", "threshold", "far", "tar", "a", "b", "warnings"}
     assert document["same"] is (shown.code == 0)
-    assert document["far"] is None
+    assert document["far"] == 1e-5
     assert is_face(document["a"])
     assert is_face(document["b"])
     assert len(document["warnings"]) == 1

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from facesearch.cli import output
-from facesearch.cli.comparing import one_in
+from facesearch.cli.output import one_in
 from facesearch.cli.places import short
 from facesearch.cli.progress import bar
 
@@ -138,10 +138,11 @@ def test_paths_are_short_where_that_is_clear(tmp_path, monkeypatch):
         (5.1e-5, "about 1 in 20,000"),
         (1e-3, "about 1 in 1,000"),
         (0.3, "about 1 in 3"),
-        (1.0, "about 1 in 1"),
-        (0, "no"),
+        (0.9, "most"),
+        (1e-5, "fewer than 1 in 100,000"),
+        (1e-9, "fewer than 1 in 100,000"),
     ],
 )
 def test_a_rate_in_words(far, words):
-    """A false accept rate is said as one in so many, to one digit."""
-    assert one_in(far).startswith(words)
+    """A rate is said as one in so many, to one digit; below what can be told, as fewer than that."""
+    assert one_in(max(far, 1e-5), 1e-5) == words

@@ -19,7 +19,9 @@ def table(gains, distances=None):
     """A table of these gains; people are named a, b, c and so on, near where the gain is high."""
     gains = np.array(gains, dtype=float)
     distances = 1 - gains if distances is None else np.array(distances, dtype=float)
-    return Table(tuple("abcdefgh"[: gains.shape[1]]), distances, gains, np.clip(gains, 0, 1), (gains > 0).astype(int))
+    return Table(
+        tuple("abcdefgh"[: gains.shape[1]]), distances, distances, gains, np.clip(gains, 0, 1), (gains > 0).astype(int)
+    )
 
 
 def names(decisions):
@@ -94,20 +96,20 @@ def test_best_assignment_without_repeats(gains, data):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 10**6), st.floats(0.05, 4), st.integers(1, 8), st.sampled_from(["knn", "svm"]))
-def test_law_holds_for_both_methods(seed, threshold, k, method):
+@given(st.integers(0, 10**6), st.floats(0.05, 4), st.integers(1, 8), st.sampled_from(["knn", "svm"]), st.booleans())
+def test_law_holds_for_both_methods(seed, threshold, k, method, plain):
     """With any threshold, k and faces, both methods give no person twice and nobody beyond the threshold."""
     random = np.random.default_rng(seed)
     enrolled, probes = random_units(int(random.integers(1, 15)), 4, seed), random_units(12, 4, seed + 1)
     persons = [f"p{i}" for i in random.integers(0, 5, size=len(enrolled))]
     photos = random.integers(0, 3, size=12).tolist()
     if method == "knn":
-        decisions = knn.identify(probes, enrolled, persons, photos, threshold=threshold, k=k)
+        decisions = knn.identify(probes, enrolled, persons, photos, threshold=threshold, plain=plain, k=k)
     else:
         machine = svm.train(enrolled, persons)
-        decisions = svm.identify(machine, probes, enrolled, persons, photos, threshold=threshold)
+        decisions = svm.identify(machine, probes, enrolled, persons, photos, threshold=threshold, plain=plain)
     seen = [(photo, one.person) for photo, one in zip(photos, decisions, strict=True) if one.person]
     assert len(seen) == len(set(seen))
     for one in decisions:
-        assert one.person is None or one.distance < threshold
+        assert one.person is None or (one.distance if plain else one.normalized) < threshold
         assert one.runner_up is None or one.runner_up[0] != one.person

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from facesearch.identify import knn
 from facesearch.testing import random_units
@@ -22,7 +24,7 @@ PROBE = np.eye(1, 16, dtype=np.float32)
 
 def who(distances, persons, **options):
     """The decision for one probe with enrolled faces at these distances."""
-    options = {"threshold": 1.0, **options}
+    options = {"threshold": 1.0, "plain": True, **options}
     return knn.identify(PROBE, at(*distances), persons, ["photo"], **options)[0]
 
 
@@ -106,6 +108,23 @@ def test_blocks_do_not_matter(monkeypatch):
     whole = knn.identify(probes, enrolled, persons, photos, threshold=0.9, usable=usable)
     monkeypatch.setattr("facesearch.identify.table.CHUNK", 100)
     assert knn.identify(probes, enrolled, persons, photos, threshold=0.9, usable=usable) == whole
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 10**6), st.floats(0.3, 2.5), st.booleans())
+def test_an_added_person_who_is_farther_never_wins(seed, threshold, plain):
+    """Somebody added with one face, farther than the nearest face of whom the probe was, is never the answer."""
+    random = np.random.default_rng(seed)
+    enrolled, probes = random_units(int(random.integers(1, 12)), 4, seed), random_units(8, 4, seed + 1)
+    persons = [f"p{i}" for i in random.integers(0, 4, size=len(enrolled))]
+    added = random_units(1, 4, seed + 2)
+    options = {"threshold": threshold, "plain": plain}
+    before = knn.identify(probes, enrolled, persons, range(8), **options)
+    after = knn.identify(probes, np.vstack([enrolled, added]), [*persons, "new"], range(8), **options)
+    far = np.square(probes.astype(float) - added).sum(axis=1)
+    for one, two, distance in zip(before, after, far, strict=True):
+        if one.person is not None and distance > one.distance + 1e-8:
+            assert two.person != "new"
 
 
 def test_bad_arguments():

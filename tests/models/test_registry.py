@@ -5,6 +5,7 @@ import re
 import pytest
 
 from facesearch.errors import ModelError
+from facesearch.identify.calibration import built_in
 from facesearch.models.registry import DEFAULT_DETECTOR, DEFAULT_EMBEDDER, FACENET_SDIST, MODELS, model_info
 
 
@@ -21,17 +22,19 @@ def test_every_entry_is_complete(name):
 
 
 def test_the_default_embedder_has_what_identification_needs():
-    """The embedder has a dimension and a threshold on the scale of squared distances."""
+    """The embedder has a dimension, and a calibration under its name."""
     info = model_info(DEFAULT_EMBEDDER)
     assert (info.kind, info.dim, info.input_size) == ("embedder", 128, 160)
-    assert info.threshold == 0.96
+    assert 0.9 < built_in(info.name).threshold(1e-3) < 1.1
     assert info.distribution == FACENET_SDIST
 
 
 def test_the_default_detector_has_no_dimension():
-    """A detector has neither dimension nor threshold."""
+    """A detector has no dimension, and no calibration."""
     info = model_info(DEFAULT_DETECTOR)
-    assert (info.kind, info.dim, info.threshold) == ("detector", 0, None)
+    assert (info.kind, info.dim) == ("detector", 0)
+    with pytest.raises(ModelError, match="no calibration"):
+        built_in(info.name)
 
 
 def test_an_unknown_name_lists_the_known_ones():

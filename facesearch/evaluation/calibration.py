@@ -1,0 +1,261 @@
+"""Measure an embedder's calibration: what its distances mean, on people who are known.
+
+FAR and TAR of pairs come from every pair of photos, weighted by person (``allpairs``). Limits for ``who`` come from
+many random galleries: some people are enrolled, one random photo of each of the others is a stranger's probe, and the
+limit for a rate is that quantile of the strangers' least normalized distances.
+
+Two things are decided here, for the sake of rates that are rarer than there are people to measure them:
+
+- below ``LEAST_FAR`` nothing is told but that it is rarer: in LFW, pairs of twins, and of one person under two names,
+  take over there;
+- limits for a FPIR below ``MEASURED`` follow the straight line that log FPIR makes over the limit from ``MEASURED`` to
+  ``STRAIGHT``: a few such pairs would otherwise decide them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facesearch import __version__
+from facesearch.errors import ConfigError
+from facesearch.evaluation.allpairs import all_pairs
+from facesearch.evaluation.faces import embed, people_tree
+from facesearch.identify.calibration import Calibration, PairRates, ProbeRates, Provenance
+from facesearch.identify.normalize import normalized
+from facesearch.identify.table import Enrolled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from facesearch.pipeline import FrontEnd
+
+LEAST_FAR = 1e-5
+PEOPLE = (1, 2, 3, 5, 10, 20, 60, 180)
+FACES = (1, 2, 4, 8)
+RATES = (0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.003, 0.002, 0.001, 0.0005, 0.0003, 0.0001)
+MEASURED = 0.003
+STRAIGHT = 0.1
+
+GALLERIES = 30
+"""Random galleries of each size: every stranger is asked about in most of them, so more change little."""
+
+LEAST_STRANGERS = 50
+"""Sizes of gallery that leave fewer strangers are not measured; the next smaller size stands for them."""
+
+_STEP = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationReport:
+    """A calibration, how its promises were kept, and how many photos could not be used for it."""
+
+    calibration: Calibration
+    kept: tuple[Kept, ...]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How a promise was kept by people who were not measured for it, at a promised rate.
+
+    ``ratios`` are measured over promised rates, one a split, ascending; ``mean`` is their geometric mean, and a split
+    in which nothing was measured counts as half of what could have been told.
+    """
+
+    what: str
+    promised: float
+    mean: float
+    ratios: tuple[float, ...]
+
+
+def measure(
+    folder: Path,
+    front_end: FrontEnd,
+    *,
+    data: str,
+    splits: int = 20,
+    jobs: int | None = None,
+    progress: Callable[[int, int, str], None] = lambda *_: None,
+) -> CalibrationReport:
+    """Calibrate a front end on ``folder/<person>/``, by the central face of each photo.
+
+    Args:
+        folder: the photos.
+        front_end: analyses them.
+        data: what they are, for the provenance.
+        splits: how often the promises are checked, on other people; see ``kept``.
+        jobs: photos at once; None for one a core.
+        progress: takes photos done, photos to do and a path.
+
+    Raises:
+        ConfigError: the folder holds too few people.
+        ModelError: the models cannot be used.
+    """
+    tree = people_tree(folder)
+    side, _ = embed((front_end, front_end), (set(tree), set()), jobs=jobs, progress=progress)
+    photos = [photo for photo in tree if photo in side.boxes]
+    labels = [tree[photo] for photo in photos]
+    if len(set(labels)) < 2 * LEAST_STRANGERS:
+        raise ConfigError(
+            f"{len(set(labels))} people are too few for a calibration",
+            hint=f"give a folder of {2 * LEAST_STRANGERS} people or more; of some hundred to be of use",
+        )
+    pairs = all_pairs(side.rows(photos), labels)
+    made = Provenance(
+        data=data,
+        photos=len(photos),
+        people=len(set(labels)),
+        genuine_pairs=pairs.genuine_pairs,
+        impostor_pairs=pairs.impostor_pairs,
+        date=datetime.now(UTC).date().isoformat(),
+        recipe=front_end.recipe.key,
+        version=__version__,
+    )
+    found = calibrate(side.rows(photos), labels, front_end.recipe.model, made)
+    checked = kept(side.rows(photos), labels, made, splits=splits) if splits else []
+    return CalibrationReport(found, tuple(checked), len(tree) - len(photos))
+
+
+def calibrate(
+    vectors: NDArray[np.float32],
+    labels: Sequence[str] | NDArray[np.str_],
+    model: str,
+    provenance: Provenance,
+    *,
+    galleries: int = GALLERIES,
+    seed: int = 0,
+) -> Calibration:
+    """Measure a calibration.
+
+    Args:
+        vectors: unit rows (n, d), one a photo.
+        labels: the person of each row, (n,).
+        model: the embedder's name.
+        provenance: what was measured.
+        galleries: random galleries of each size.
+        seed: of the draws.
+
+    Raises:
+        ValueError: see ``all_pairs``.
+    """
+    _, people = np.unique(np.asarray(labels), return_inverse=True)
+    return Calibration(model, provenance, pair_rates(vectors, labels), probe_rates(vectors, people, galleries, seed))
+
+
+def pair_rates(vectors: NDArray[np.float32], labels: Sequence[str] | NDArray[np.str_]) -> PairRates:
+    """FAR and TAR over all pairs, every person weighing the same, from where FAR is ``LEAST_FAR`` on."""
+    roc = all_pairs(vectors, labels).roc
+    first = float(roc.thresholds[np.searchsorted(roc.far, LEAST_FAR)])
+    distances = np.append(np.arange(first, 3.0, _STEP), 4.0)
+    at = np.minimum(np.searchsorted(roc.thresholds, distances), len(roc.thresholds) - 1)
+    far, tar = np.maximum(roc.far[at], LEAST_FAR), roc.tar[at]
+    far[0], far[-1], tar[-1] = LEAST_FAR, 1.0, 1.0
+    return PairRates(_rounded(distances, 4), _rounded(far, 8), _rounded(tar, 5))
+
+
+def probe_rates(
+    vectors: NDArray[np.float32],
+    people: NDArray[np.int64],
+    galleries: int,
+    seed: int,
+    *,
+    sizes: tuple[int, ...] = PEOPLE,
+    faces_each: tuple[int, ...] = FACES,
+) -> ProbeRates:
+    """Limits of the normalized distance by FPIR, for galleries of many sizes; ``people`` as numbers from 0 on, (n,)."""
+    table = np.empty((len(faces_each), len(sizes), len(RATES)))
+    for f, faces in enumerate(faces_each):
+        for p, count in enumerate(sizes):
+            scores = list(strangers(vectors, people, count, faces, galleries, seed))
+            if scores:
+                table[f, p] = _limits(np.concatenate(scores))
+            else:
+                # So few have so many photos: the nearest size that could be measured.
+                table[f, p] = table[f, p - 1] if p else table[f - 1, p]
+    limits = tuple(tuple(_rounded(row, 4) for row in rows) for rows in table)
+    return ProbeRates(sizes, faces_each, RATES, limits, MEASURED)
+
+
+def strangers(
+    vectors: NDArray[np.float32], people: NDArray[np.int64], count: int, faces: int, galleries: int, seed: int
+) -> Iterator[NDArray[np.float64]]:
+    """The least normalized distance of one photo of everybody who is not enrolled, for each random gallery.
+
+    Nothing where there are not ``count`` people with ``faces`` photos, and ``LEAST_STRANGERS`` besides.
+    """
+    random = np.random.default_rng([seed, count, faces])
+    photos = [np.flatnonzero(people == person) for person in range(int(people.max()) + 1)]
+    able = np.array([person for person, own in enumerate(photos) if len(own) >= faces])
+    if len(able) < count or len(photos) - count < LEAST_STRANGERS:
+        return
+    for _ in range(galleries):
+        enrolled = random.choice(able, count, replace=False)
+        gallery = np.concatenate([random.permutation(photos[person])[:faces] for person in enrolled])
+        others = np.setdiff1d(np.arange(len(photos)), enrolled)
+        probes = np.array([random.choice(photos[person]) for person in others])
+        held = Enrolled.of(vectors[gallery], [str(person) for person in np.repeat(enrolled, faces)])
+        yield np.concatenate(
+            [normalized(held.evidence(apart)).min(axis=1) for _, apart in held.distances(vectors[probes], None)]
+        )
+
+
+def kept(
+    vectors: NDArray[np.float32],
+    labels: Sequence[str] | NDArray[np.str_],
+    provenance: Provenance,
+    *,
+    splits: int = 20,
+    galleries: int = 20,
+    sizes: Sequence[int] = (5, 20, 60, 180),
+    faces: int = 1,
+) -> list[Kept]:
+    """Whether promises hold for other people: calibrate on one half of the people, measure on the other.
+
+    FAR at 1e-2, 1e-3 and 1e-4, and FPIR at 1e-1 and 1e-2 for galleries of several sizes. Every person weighs the same.
+    """
+    names, people = np.unique(np.asarray(labels), return_inverse=True)
+    found: dict[tuple[str, float], list[float]] = {}
+    for split in range(splits):
+        half = np.isin(people, np.random.default_rng(split).permutation(len(names))[: len(names) // 2])
+        (_, ours), (_, others) = (np.unique(people[side], return_inverse=True) for side in (half, ~half))
+        probes = probe_rates(vectors[half], ours, galleries, split, sizes=tuple(sizes), faces_each=(faces,))
+        promise = Calibration("split", provenance, pair_rates(vectors[half], ours.astype(str)), probes)
+        roc = all_pairs(vectors[~half], others.astype(str)).roc
+        for far in (1e-2, 1e-3, 1e-4):
+            at = np.searchsorted(roc.thresholds, promise.threshold(far))
+            found.setdefault(("FAR", far), []).append(float(roc.far[at]))
+        for size in sizes:
+            scores = list(strangers(vectors[~half], others, size, faces, galleries, split))
+            for fpir in (1e-1, 1e-2):
+                limit = promise.limit(fpir, [faces] * size)
+                share = float(np.mean(np.concatenate(scores) < limit))
+                found.setdefault((f"FPIR, {size} enrolled", fpir), []).append(share)
+    return [_kept(what, rate, measured) for (what, rate), measured in found.items()]
+
+
+def _kept(what: str, promised: float, measured: list[float]) -> Kept:
+    ratios = np.sort(np.array(measured)) / promised
+    mean = float(np.exp(np.mean(np.log(np.maximum(ratios, 0.5 * LEAST_FAR / promised)))))
+    return Kept(what, promised, mean, tuple(ratios.tolist()))
+
+
+def _limits(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Limits by rate from strangers' scores; the rare ones by the line of the less rare ones."""
+    rates = np.array(RATES)
+    limits = np.quantile(scores, rates, method="lower")
+    fitted = (rates <= STRAIGHT) & (rates >= MEASURED)
+    slope, start = np.polyfit(np.log10(rates[fitted]), limits[fitted], 1)
+    rare = rates < MEASURED
+    limits[rare] = start + slope * np.log10(rates[rare])
+    return np.minimum.accumulate(limits)
+
+
+def _rounded(values: NDArray[np.float64], digits: int) -> tuple[float, ...]:
+    return tuple(np.round(values, digits).tolist())
