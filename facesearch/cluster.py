@@ -15,6 +15,8 @@ within the threshold. Three facts make it exact without a matrix of all pairs:
 A component may be as large as it likes (a child in 30,000 photos): a face with more than ``NEIGHBOURS`` neighbours
 keeps the nearest, and clusters are compared anew in further rounds until no two can be joined. Only where lists were
 cut may the order of joining, and so the result, differ from strict average linkage.
+
+Faces that cannot be trusted are looked at last, one by one: they join a finished cluster or nobody, and move no mean.
 """
 
 from __future__ import annotations
@@ -51,32 +53,42 @@ def cluster(
     *,
     threshold: float,
     cannot: Sequence[tuple[int, int]] = (),
+    weak: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int64]:
     """Group faces by average linkage, cut at a distance.
+
+    Weak faces neither begin a cluster nor join two: without them the others are grouped the same. Each goes to the
+    cluster of two or more other faces that is nearest by the mean distance to those, where that is within the
+    threshold; of two that exclude each other the nearer goes first.
 
     Args:
         vectors: unit rows, shape (n, d), float32; n may be 0.
         photo_ids: the photo of each face, shape (n,), int64; faces of one photo never share a cluster.
         threshold: largest mean squared distance, 0 to 4, of two clusters that are joined.
         cannot: pairs of row numbers that must not share a cluster either.
+        weak: which faces cannot be trusted, shape (n,), bool; None for none.
 
     Returns:
         A label for each face, shape (n,), int64: 0 is the largest cluster, equal sizes in order of their first face,
         ``ALONE`` (-1) where a face is in no cluster of two or more.
 
     Raises:
-        ValueError: vectors and photo_ids do not fit each other, or a pair names a row that is not there.
+        ValueError: vectors, photo_ids and weak do not fit each other, or a pair names a row that is not there.
     """
+    weak = np.zeros(len(vectors), dtype=np.bool_) if weak is None else weak
     if vectors.ndim != 2 or photo_ids.shape != vectors.shape[:1]:
         raise ValueError(f"vectors of shape {vectors.shape} do not fit photo_ids of shape {photo_ids.shape}")
+    if weak.shape != photo_ids.shape:
+        raise ValueError(f"vectors of shape {vectors.shape} do not fit weak of shape {weak.shape}")
     if any(not 0 <= row < len(vectors) for pair in cannot for row in pair):
         raise ValueError(f"a pair in cannot names a row beyond {len(vectors)}")
     linkage = _Linkage(vectors, photo_ids, threshold, cannot)
-    limit, complete = NEIGHBOURS, False
+    strong, limit, complete = np.flatnonzero(~weak), NEIGHBOURS, False
     while not complete:
-        joined, complete = linkage.round(limit)
+        joined, complete = linkage.round(strong, limit)
         # Where lists are full of faces that must not be joined, only longer lists show the others.
         limit = limit if joined else 4 * limit
+    linkage.attach(np.flatnonzero(weak))
     return _by_size(linkage.owner)
 
 
@@ -103,9 +115,12 @@ class _Linkage:
             for face in pair:
                 self.marks[face].add(("pair", number))
 
-    def round(self, limit: int) -> tuple[bool, bool]:
-        """Join what can be joined among up to ``limit`` neighbours each; whether any were, and whether that was all."""
-        current = np.unique(self.owner)
+    def round(self, faces: NDArray[np.int64], limit: int) -> tuple[bool, bool]:
+        """Join what can be joined of some faces' clusters, among up to ``limit`` neighbours each.
+
+        Returns whether any were joined, and whether these were all the neighbours there are.
+        """
+        current = np.unique(self.owner[faces])
         edges, complete = _neighbours(self.means[current].astype(np.float32), self.threshold, limit)
         self.near = {int(current[row]): current[columns] for row, columns in edges.items()}
         joined = False
@@ -113,6 +128,23 @@ class _Linkage:
             if self.owner[start] == start:
                 joined |= self._follow(start)
         return joined, complete
+
+    def attach(self, faces: NDArray[np.int64]) -> None:
+        """Give single faces to the clusters that stand, the nearest pairs first; they count in no mean."""
+        clusters = np.flatnonzero((self.owner == np.arange(len(self.owner))) & (self.sizes > 1))
+        means = self.means[clusters].T  # (d, c)
+        size = max(1, CHUNK // max(1, len(clusters)))
+        pairs: list[tuple[float, int, int]] = []
+        for start in range(0, len(faces), size):
+            some = faces[start : start + size]
+            apart = 2 - 2 * (self.means[some] @ means)  # (b, c)
+            rows, columns = np.nonzero(apart <= self.threshold)
+            found = apart[rows, columns], some[rows], clusters[columns]
+            pairs += zip(*(part.tolist() for part in found), strict=True)
+        for _, face, owner in sorted(pairs):
+            if self.owner[face] == face and self.marks[face].isdisjoint(self.marks[owner]):
+                self.owner[face] = owner
+                self.marks[owner] |= self.marks[face]
 
     def _follow(self, start: int) -> bool:
         """Follow nearest neighbours from a cluster, joining mutual ones, until nobody is in reach."""

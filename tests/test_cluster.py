@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -172,3 +174,90 @@ def test_ten_thousand_faces_of_one_person():
     rows = random_units(1, 128, seed=1) + 0.65 * random_units(10_000, 128)
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     assert set(cluster(rows, np.arange(10_000), threshold=0.8).tolist()) == {0}
+
+
+def mixed(seed):
+    """Faces of few people in few photos, as many as 40, some of them weak; and the photos."""
+    random = np.random.default_rng(seed)
+    rows = people(5, 8, seed, spread=0.8, dim=6)[0][: random.integers(0, 41)]
+    return rows, random.integers(0, 12, size=len(rows)), random.random(len(rows)) < 0.4
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([0.4, 0.8, 1.4, 4.0]))
+def test_weak_faces_change_nothing_for_the_others(seed, threshold):
+    """Taking the weak faces away leaves the same others together: weak ones neither begin a cluster nor bridge two."""
+    rows, photos, weak = mixed(seed)
+    labels = cluster(rows, photos, threshold=threshold, weak=weak)
+    without = cluster(rows[~weak], photos[~weak], threshold=threshold)
+    assert partition(labels[~weak]) == partition(without)
+    assert all((labels[~weak] == label).sum() >= 2 for label in set(labels[weak].tolist()) - {ALONE})
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([0.4, 0.8, 1.4, 4.0]))
+def test_weak_faces_go_to_the_nearest_cluster_that_takes_them(seed, threshold):
+    """A weak face is within the threshold of its cluster, on average over the good faces; nearer ones hold its photo.
+
+    Whoever holds its photo there is a good face or a weak one that is nearer, and the same holds for one left alone.
+    """
+    rows, photos, weak = mixed(seed)
+    labels = cluster(rows, photos, threshold=threshold, weak=weak)
+    apart = ((rows[:, None].astype(float) - rows) ** 2).sum(axis=2)
+    good = [np.flatnonzero((labels == label) & ~weak) for label in range(labels.max(initial=-1) + 1)]
+    for face in np.flatnonzero(weak).tolist():
+        far = [float(apart[face, group].mean()) for group in good]
+        own = far[labels[face]] if labels[face] != ALONE else threshold
+        assert own <= threshold + 1e-6
+        for label in (label for label, distance in enumerate(far) if distance < own - 1e-6):
+            held = np.flatnonzero((labels == label) & (photos == photos[face]))
+            assert any(not weak[other] or apart[other, good[label]].mean() < far[label] + 1e-6 for other in held)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6))
+def test_weak_faces_keep_the_law(seed):
+    """With weak faces too no photo is twice in a cluster, and no pair of ``cannot`` is together."""
+    rows, photos, weak = mixed(seed)
+    cannot = np.random.default_rng(seed).integers(0, max(len(rows), 1), size=(10 * (len(rows) > 0), 2))
+    cannot = [(int(one), int(other)) for one, other in cannot if one != other]
+    labels = cluster(rows, photos, threshold=1.4, cannot=cannot, weak=weak)
+    for group in partition(labels):
+        assert len({photos[row] for row in group}) == len(group)
+    assert all(labels[one] != labels[other] or labels[one] == ALONE for one, other in cannot)
+
+
+def test_weak_faces_alone():
+    """However alike, faces that are all weak stay alone, and so do a weak and a good one."""
+    rows = np.repeat(random_units(1, 8), 4, axis=0)
+    assert cluster(rows, np.arange(4), threshold=0.8, weak=np.ones(4, bool)).tolist() == [ALONE] * 4
+    assert cluster(rows, np.arange(4), threshold=0.8, weak=np.arange(4) > 0).tolist() == [ALONE] * 4
+    assert cluster(rows, np.arange(4), threshold=0.8, weak=np.arange(4) > 1).tolist() == [0] * 4
+
+
+def test_a_bridge_of_a_weak_face():
+    """A face between two people that joins them as a good one does not as a weak one, and goes to the nearer."""
+    turns = np.array([0.0, 0.1, 0.5, 0.9, 0.8])
+    rows = np.stack([np.cos(turns), np.sin(turns)], axis=1).astype(np.float32)
+    far = cluster(rows, np.arange(5), threshold=0.5)
+    assert set(far.tolist()) == {0}
+    labels = cluster(rows, np.arange(5), threshold=0.2, weak=np.arange(5) == 2)
+    assert labels[0] == labels[1] != labels[3] == labels[4] == labels[2]
+
+
+def test_weak_must_fit():
+    """Each face is weak or not."""
+    with pytest.raises(ValueError, match="fit weak"):
+        cluster(random_units(3, 8), np.arange(3), threshold=0.8, weak=np.zeros(2, bool))
+
+
+@pytest.mark.slow
+def test_ten_thousand_weak_faces():
+    """Half of 10,000 faces of 2,500 people being weak takes seconds, and nearly each finds its person."""
+    rows, _ = people(2500, 4, spread=0.6, dim=128)
+    weak = np.arange(10_000) % 4 > 1
+    begun = time.process_time()
+    labels = cluster(rows, np.arange(10_000), threshold=0.8, weak=weak)
+    assert time.process_time() - begun < 60
+    groups = labels.reshape(2500, 4)
+    assert ((groups == groups[:, :1]).all(axis=1) & (groups[:, 0] >= 0)).mean() > 0.99

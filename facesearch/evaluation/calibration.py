@@ -152,11 +152,11 @@ def calibrate(
 def pair_rates(vectors: NDArray[np.float32], labels: Sequence[str] | NDArray[np.str_]) -> PairRates:
     """FAR and TAR over all pairs, every person weighing the same, from where FAR is ``LEAST_FAR`` on."""
     roc = all_pairs(vectors, labels).roc
-    first = float(roc.thresholds[np.searchsorted(roc.far, LEAST_FAR)])
+    first = float(roc.thresholds[np.searchsorted(roc.far, LEAST_FAR, side="right") - 1])
     distances = np.append(np.arange(first, 3.0, _STEP), 4.0)
     at = np.minimum(np.searchsorted(roc.thresholds, distances), len(roc.thresholds) - 1)
     far, tar = np.maximum(roc.far[at], LEAST_FAR), roc.tar[at]
-    far[0], far[-1], tar[-1] = LEAST_FAR, 1.0, 1.0
+    far[-1] = tar[-1] = 1.0
     return PairRates(_rounded(distances, 4), _rounded(far, 8), _rounded(tar, 5))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from facesearch.cluster import cluster
 from facesearch.gallery.places import place_of
 from facesearch.gallery.recipes import take_recipe
+from facesearch.images.quality import is_low
 from facesearch.types import Candidate, Cluster, Clustering, Match
 
 if TYPE_CHECKING:
@@ -21,15 +22,20 @@ CUT = 0.8
 
 
 def cluster_unnamed(store: Store, front_end: FrontEnd, *, threshold: float = CUT) -> Clustering:
-    """Group the unnamed faces, keep the groups in the gallery, and describe them; see ``Gallery.cluster``."""
+    """Group the unnamed faces, keep the groups in the gallery, and describe them; see ``Gallery.cluster``.
+
+    Faces that cannot be trusted (``is_low``) join groups of others at most, and come last in them.
+    """
     with store.writing():
         unnamed = store.unnamed(front_end.recipe)
-        labels = cluster(unnamed.vectors, unnamed.photo_ids, threshold=threshold)
+        faces = store.faces(unnamed.face_ids.tolist())
+        low = np.array([is_low(faces[face_id]) for face_id in unnamed.face_ids.tolist()], dtype=np.bool_)
+        labels = cluster(unnamed.vectors, unnamed.photo_ids, threshold=threshold, weak=low)
         groups: dict[str, list[int]] = {}
         for label in range(int(labels.max(initial=-1)) + 1):
             rows = np.flatnonzero(labels == label)
-            mean = unnamed.vectors[rows].mean(axis=0)
-            central = rows[np.argsort(-(unnamed.vectors[rows] @ mean), kind="stable")]
+            mean = unnamed.vectors[rows[~low[rows]]].mean(axis=0)
+            central = rows[np.lexsort((-(unnamed.vectors[rows] @ mean), low[rows]))]
             groups[str(label + 1)] = unnamed.face_ids[central].tolist()
         take_recipe(store, front_end.recipe)
         store.save_clusters(front_end.recipe.key, groups)

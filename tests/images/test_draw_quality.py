@@ -1,4 +1,4 @@
-"""Quality numbers and pictures for people."""
+"""Pictures for people."""
 
 import subprocess
 import sys
@@ -7,46 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from facesearch.errors import ConfigError, FacesearchError
 from facesearch.images import draw
 from facesearch.images.fonts import fit, font_for
-from facesearch.images.quality import quality
-from facesearch.types import Box, Detection, Landmarks
+from facesearch.types import Box
 
 from .conftest import scene
-
-
-def face(box, nose=0.5):
-    """A detection whose nose lies at this share of the way from the left eye to the right."""
-    x, y, w, h = box.left, box.top, box.width, box.height
-    eyes = (x + 0.3 * w, y + 0.35 * h), (x + 0.7 * w, y + 0.35 * h)
-    mouth = (x + 0.35 * w, y + 0.75 * h), (x + 0.65 * w, y + 0.75 * h)
-    return Detection(box, Landmarks(*eyes, (x + (0.3 + 0.4 * nose) * w, y + 0.55 * h), *mouth), 0.99)
-
-
-def test_quality_falls_with_size_blur_and_turning():
-    """A smaller, a blurred and a turned face are each worth less than the same face without that."""
-    image = scene(400, 400)
-    blurred = np.asarray(image.filter(ImageFilter.GaussianBlur(3)))
-    pixels, box = np.asarray(image), Box(100, 100, 220, 240)
-    best = quality(pixels, face(box))
-    assert 0 < quality(blurred, face(box)) < best <= 1
-    assert quality(pixels, face(box, nose=0.9)) < best
-    assert quality(pixels, face(box, nose=1.2)) == 0
-    assert quality(pixels, face(Box(100, 100, 120, 120))) < best
-    assert quality(pixels, face(Box(100, 100, 100, 100))) == 0
-
-
-def test_quality_does_not_depend_on_the_heads_leaning():
-    """Landmarks that are rotated about the box's centre give the same number."""
-    pixels, upright = np.asarray(scene(400, 400)), face(Box(100, 100, 220, 220), nose=0.7)
-    center = np.array(upright.box.center)
-    turn = np.array([[0.8, 0.6], [-0.6, 0.8]])
-    points = [tuple(map(float, center + (np.array(point) - center) @ turn)) for point in upright.landmarks.points]
-    leaning = Detection(upright.box, Landmarks(*points), 0.99)
-    assert quality(pixels, leaning) == pytest.approx(quality(pixels, upright))
 
 
 def test_known_and_unknown_faces_look_different():
