@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -85,6 +86,17 @@ class Landmarks:
         if abs(down) >= abs(right):
             return 0 if down >= 0 else 2
         return 1 if right > 0 else 3
+
+    @property
+    def tilt(self) -> float:
+        """How many degrees clockwise, -180 to 180, the eyes lean once ``quarter_turns`` have brought the face upright.
+
+        0 where both eyes are one point.
+        """
+        (x0, y0), (x1, y1) = self.left_eye, self.right_eye
+        if (x0, y0) == (x1, y1):
+            return 0.0
+        return (math.degrees(math.atan2(y1 - y0, x1 - x0)) + 90 * self.quarter_turns + 180) % 360 - 180
 
     def scaled(self, factor: float) -> Landmarks:
         """The same points in a picture that is ``factor`` times as large."""

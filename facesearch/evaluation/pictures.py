@@ -49,8 +49,8 @@ def draw_report(report: VerificationReport, folder: Path) -> tuple[Path, ...]:
     """
     widest = report.everything or report.listed
     roc, distances = folder / "roc.png", folder / "distances.png"
-    _save(_roc(report), roc)
-    _save(_distances(widest, report.threshold), distances)
+    save_figure(_roc(report), roc)
+    save_figure(_distances(widest, report.threshold), distances)
     sheets = (
         ("genuine", widest.worst_genuine, "One person, yet far apart"),
         ("impostor", widest.worst_impostor, "Two people, yet near each other"),
@@ -72,7 +72,7 @@ def histogram(roc: Curve, edges: NDArray[np.float64]) -> tuple[NDArray[np.float6
 
 def _roc(report: VerificationReport) -> Figure:
     """TAR over FAR with a logarithmic axis; the marks with bars are the reported rates and their intervals."""
-    figure, axes = _figure()
+    figure, axes = figure_and_axes()
     lowest = 1.0
     shown = [(f"{report.pairs:,} pairs of the list", report.listed)]
     if report.everything is not None:
@@ -98,7 +98,7 @@ def _roc(report: VerificationReport) -> Figure:
 
 def _distances(rates: Rates, threshold: float) -> Figure:
     """How far apart the pairs of both kinds are."""
-    figure, axes = _figure()
+    figure, axes = figure_and_axes()
     edges = np.arange(0, MAX_DISTANCE + 1.5 * _BAR, _BAR)
     genuine, impostor = histogram(rates.roc, edges)
     for shares, colour, count, people in (
@@ -114,7 +114,7 @@ def _distances(rates: Rates, threshold: float) -> Figure:
     return figure
 
 
-def _figure() -> tuple[Figure, Axes]:
+def figure_and_axes() -> tuple[Figure, Axes]:
     """A figure of its own, without pyplot: nothing is left open, and no screen is needed."""
     from matplotlib.figure import Figure
 
@@ -126,7 +126,7 @@ def _figure() -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _save(figure: Figure, target: Path) -> None:
+def save_figure(figure: Figure, target: Path) -> None:
     """Write a figure, whole or not at all."""
     partial = target.with_name(f".{uuid.uuid4().hex}.tmp")
     try:

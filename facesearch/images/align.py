@@ -28,6 +28,10 @@ _REACH = 3
 _WIDEST = 8
 """How many times as wide as the photo a crop may be; the replicated edge takes memory."""
 
+_SHRINK = 0.5
+"""By how much of the sine of its tilt a leaning face's box is too large. Of 0, 0.5 and 0.85, tried as for LEVELLED at
+28 and 40 degrees, the best: 0.95, 0.96 and 0.94 of genuine pairs accepted, and 0.74, 0.83 and 0.78."""
+
 
 @dataclass(frozen=True, slots=True)
 class CropSettings:
@@ -74,7 +78,8 @@ class CropSettings:
     adds -0.5 to +1.1 points, int8 -0.5 to +0.3, thorough -0.6 to +0.6.
 
     What lies beyond the photo's edge repeats the edge pixels (``edge="replicate"``) or is one grey (``"grey"``).
-    ``mirror`` exchanges left and right.
+    ``mirror`` exchanges left and right. A face that leans by more than ``level`` degrees is turned until its eyes are
+    level; LEVELLED says why not every face is.
     """
 
     scale: float = 1.0
@@ -83,6 +88,7 @@ class CropSettings:
     resample: str = "bilinear"
     edge: Literal["replicate", "grey"] = "replicate"
     mirror: bool = False
+    level: float = 180.0
 
     def as_settings(self) -> tuple[tuple[str, str | int | float | bool], ...]:
         """Sorted (name, value) pairs for a recipe."""
@@ -91,16 +97,22 @@ class CropSettings:
 
 DEFAULT_CROP = CropSettings()
 
+LEVELLED = 12.0
+"""Degrees of tilt from which a face is levelled. Photos of 70 people of lfw-dev, turned by 0, 10, 14, 18, 28 and 40
+degrees, against all others at distance 0.96: of genuine pairs 0.97, 0.96, 0.95, 0.93, 0.72 and 0.07 are accepted where
+no face is levelled, 0.96, 0.96, 0.97, 0.97, 0.96 and 0.83 where all are, and FAR does not rise. The eyes of an upright
+face are not found exactly enough to be worth it."""
+
 DEFAULT_CROPS = (
-    CropSettings(margin=14.0),
-    CropSettings(scale=1.1, square=True, margin=0.0, mirror=True),
+    CropSettings(margin=14.0, level=LEVELLED),
+    CropSettings(scale=1.1, square=True, margin=0.0, mirror=True, level=LEVELLED),
 )
 """What one embedding is made of."""
 
 THOROUGH_CROPS = (
     *DEFAULT_CROPS,
-    CropSettings(margin=14.0, mirror=True),
-    CropSettings(scale=1.1, square=True, margin=0.0),
+    CropSettings(margin=14.0, mirror=True, level=LEVELLED),
+    CropSettings(scale=1.1, square=True, margin=0.0, level=LEVELLED),
 )
 """What one embedding is made of with ``--thorough``."""
 
@@ -118,7 +130,12 @@ def region(box: Box, settings: CropSettings = DEFAULT_CROP) -> tuple[float, floa
 
 
 def crop(
-    pixels: NDArray[np.uint8], boxes: Sequence[Box], *, size: int = 160, settings: CropSettings = DEFAULT_CROP
+    pixels: NDArray[np.uint8],
+    boxes: Sequence[Box],
+    *,
+    tilts: Sequence[float] | None = None,
+    size: int = 160,
+    settings: CropSettings = DEFAULT_CROP,
 ) -> NDArray[np.uint8]:
     """Cut faces out of a photo.
 
@@ -126,6 +143,7 @@ def crop(
         pixels: upright RGB, shape (H, W, 3), uint8.
         boxes: in pixels of ``pixels`` (of a photo that was decoded at a reduced size: ``box.scaled(photo.scale)``);
             a box may lie beyond the edge in part or wholly, one without area counts as one pixel.
+        tilts: how many degrees clockwise each face leans; None where all are upright.
         size: side of a crop in pixels.
         settings: what is cut and how.
 
@@ -140,10 +158,39 @@ def crop(
     if settings.resample not in _FILTERS:
         raise ValueError(f"unknown filter {settings.resample!r}, known are {', '.join(_FILTERS)}")
     crops = np.empty((len(boxes), size, size, 3), np.uint8)
-    for out, box in zip(crops, boxes, strict=True):
-        one = _one(pixels, region(box, settings), size, settings)
+    for out, box, tilt in zip(crops, boxes, tilts or [0.0] * len(boxes), strict=True):
+        shown = region(box, settings)
+        one = (
+            _one(*_turned(pixels, shown, tilt), size, settings)
+            if abs(tilt) > settings.level
+            else _one(pixels, shown, size, settings)
+        )
         out[:] = one[:, ::-1] if settings.mirror else one
     return crops
+
+
+def _turned(
+    pixels: NDArray[np.uint8], area: tuple[float, float, float, float], tilt: float
+) -> tuple[NDArray[np.uint8], tuple[float, float, float, float]]:
+    """The surroundings of an area, turned back by a tilt about its centre, and where the area is in them.
+
+    A detector's box stands upright around a leaning head, so it is larger than the head; the area shrinks by as much.
+    """
+    left, top, right, bottom = area
+    x, y = (left + right) / 2, (top + bottom) / 2
+    height, width = pixels.shape[:2]
+    if not np.isfinite(area).all() or max(right - left, bottom - top) > _WIDEST * max(height, width):
+        raise ValueError(f"no box of a face in a picture of {width} by {height} pixels: {area}")
+    reach = int(np.ceil(0.75 * max(right - left, bottom - top))) + 2
+    x0, y0 = int(np.floor(x)) - reach, int(np.floor(y)) - reach
+    columns = np.arange(x0, x0 + 2 * reach + 1).clip(0, width - 1)
+    rows = np.arange(y0, y0 + 2 * reach + 1).clip(0, height - 1)
+    patch = Image.fromarray(pixels[rows[:, None], columns[None, :]])
+    level = np.asarray(patch.rotate(tilt, Image.Resampling.BICUBIC, center=(x - x0, y - y0)))
+    shrunk = 0.5 / (abs(np.cos(np.radians(tilt))) + _SHRINK * abs(np.sin(np.radians(tilt))))
+    wide, high = (right - left) * shrunk, (bottom - top) * shrunk
+    x, y = x - x0, y - y0
+    return level, (x - wide, y - high, x + wide, y + high)
 
 
 def _one(

@@ -1,20 +1,19 @@
 """How far a face can be trusted: one number that is stored with it, and what is doubtful about it in words.
 
-What predicts errors was measured on lfw-dev: one face each of 240 people (tilt: 100), untouched and degraded, against
-all 3,708 photos. The shares of genuine pairs within distance 0.96 (untouched: 0.96; pairs of strangers within it were
+What predicts errors was measured on lfw-dev: one face each of 240 people, untouched and degraded, against all 3,708
+photos. The shares of genuine pairs within distance 0.96 (untouched: 0.96; pairs of strangers within it were
 0.7 in a thousand untouched and at most 1.3, among small and blurred faces):
 
 ========================================  ====  ====  ====  ====  ====  ====
 box, shorter side in pixels                 12    16    18    20    24    32
 genuine pairs accepted                    0.26  0.70  0.83  0.88  0.94  0.96
-tilt in degrees                              0    12    18    24    36    45
-genuine pairs accepted                    0.96  0.93  0.88  0.79  0.28  0.05
 Gaussian blur, pixels of a crop of 132       0     1     2     3     5
 genuine pairs accepted                    0.96  0.96  0.96  0.95  0.59
 ========================================  ====  ====  ====  ====  ====  ====
 
 Left out (AUC: how well missed genuine pairs of untouched faces are told apart; 0.5 is chance):
 
+- Tilt: it was the worst of all, 0.28 at 36 degrees, until crops were levelled (``align.LEVELLED``).
 - Turned to a side, by the nose's distance from the middle of the eyes: AUC 0.43. The ten most turned faces are missed
   less often than the others.
 - The detector's confidence: AUC 0.49. Masks, half faces and black glasses, painted on, lower it little (0.64, 0.75 and
@@ -38,7 +37,7 @@ from facesearch.images.align import crop
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from facesearch.types import Box, Detection, Face, Landmarks
+    from facesearch.types import Box, Detection, Face
 
 _GOOD_SIZE = 80.0
 """Shorter side of a box in pixels from which size takes nothing off: half the crop's 160."""
@@ -55,15 +54,8 @@ _HALF_SHARP = 0.06
 """Laplacian variance, in variances of the crop, that counts half. The median of lfw-dev's central faces is 0.19 (5th
 percentile 0.09); blurred by 2, 3 and 5 pixels as above it is 0.064, 0.032 and 0.010."""
 
-_LEVEL, _DIAGONAL = 10.0, 45.0
-"""Tilt in degrees up to which nothing is taken off, and at which a face counts zero; more is less from the other side,
-because crops are turned by quarters."""
-
 _TOO_SMALL = 20.0
 """Pixels: of genuine pairs 0.89 are accepted from 20 to 21, 0.76 from 17 to 19."""
-
-_TOO_TILTED = 42.0
-"""Degrees: late by the table, but a sample photo whose face must keep its name leans by 40; lfw-dev ends at 41."""
 
 _TOO_BLURRED = 0.25
 """Sharpness: of genuine pairs 0.95 are accepted from 0.27 to 0.3, 0.79 from 0.2 to 0.27 and 0.57 below 0.16. The least
@@ -71,21 +63,21 @@ of lfw-dev's central faces is 0.37."""
 
 
 def quality(pixels: NDArray[np.uint8], face: Detection | Face) -> float:
-    """Size times sharpness times levelness, each 0 to 1, so that one bad thing is enough for a low number.
+    """Size times sharpness, each 0 to 1, so that one bad thing is enough for a low number.
 
     Args:
         pixels: upright RGB, shape (H, W, 3), uint8.
         face: box and landmarks in pixels of ``pixels``.
 
     Returns:
-        0 (worthless) to 1 (large, sharp, level).
+        0 (worthless) to 1 (large and sharp).
     """
-    shape = _size(face.box) * _levelness(face.landmarks)
-    return shape * _sharpness(pixels, face.box) if shape else 0.0
+    size = _size(face.box)
+    return size * _sharpness(pixels, face.box) if size else 0.0
 
 
 def doubt(face: Face) -> str | None:
-    """Why an answer about this face cannot be trusted: its size as "18 px", "tilted" or "blurred".
+    """Why an answer about this face cannot be trusted: its size as "18 px", or "blurred".
 
     Args:
         face: box and landmarks in pixels of the photo at full resolution; ``quality`` as ``quality()`` gave it.
@@ -98,11 +90,9 @@ def doubt(face: Face) -> str | None:
     shorter = min(face.box.width, face.box.height)
     if shorter < _TOO_SMALL:
         return f"{math.floor(shorter)} px"
-    if _tilt(face.landmarks) > _TOO_TILTED:
-        return "tilted"
-    # Quality is a product whose other factors the stored geometry tells. It may have been measured in a smaller copy
+    # Quality is a product whose other factor the stored box tells. It may have been measured in a smaller copy
     # of the photo, but one in which the size of a face of this size still took nothing off (see images.detail).
-    if face.quality < _TOO_BLURRED * _size(face.box) * _levelness(face.landmarks):
+    if face.quality < _TOO_BLURRED * _size(face.box):
         return "blurred"
     return None
 
@@ -114,19 +104,6 @@ def is_low(face: Face) -> bool:
 
 def _size(box: Box) -> float:
     return min(1.0, max(0.0, min(box.width, box.height)) / _GOOD_SIZE)
-
-
-def _levelness(marks: Landmarks) -> float:
-    return min(1.0, (_DIAGONAL - _tilt(marks)) / (_DIAGONAL - _LEVEL))
-
-
-def _tilt(marks: Landmarks) -> float:
-    """How far the eyes are from level or upright, 0 to 45 degrees; 45 where they are one point."""
-    (left_x, left_y), (right_x, right_y) = marks.left_eye, marks.right_eye
-    along, across = abs(right_x - left_x), abs(right_y - left_y)
-    if along == across == 0:
-        return _DIAGONAL
-    return math.degrees(math.atan2(min(along, across), max(along, across)))
 
 
 def _sharpness(pixels: NDArray[np.uint8], box: Box) -> float:

@@ -205,8 +205,9 @@ class FrontEnd:
         """The crops of every face, (n, k, size, size, 3), each turned so that the face is upright."""
         cut = self._no_crops(len(faces))
         boxes = [face.box.scaled(photo.scale) for face in faces]
+        tilts = [face.landmarks.tilt for face in faces]
         for place, settings in enumerate(self._crops):
-            crops = crop(photo.pixels, boxes, size=self._embedder.input_size, settings=settings)
+            crops = crop(photo.pixels, boxes, tilts=tilts, size=self._embedder.input_size, settings=settings)
             for row, (face, one) in enumerate(zip(faces, crops, strict=True)):
                 turns = face.landmarks.quarter_turns
                 # In a mirrored crop a turn goes the other way round.

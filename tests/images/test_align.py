@@ -110,10 +110,37 @@ def test_a_mirrored_crop_shows_left_as_right():
     assert not np.array_equal(mirrored, plain)
 
 
+@pytest.mark.parametrize("tilt", [-40, -15, 15, 40])
+def test_a_leaning_face_is_levelled(tilt):
+    """A face that leans more than ``level`` is cut out of the photo turned back about it; others are not."""
+    y, x = np.mgrid[:200, :240]
+    upright = np.stack([x, y, 255 - x], axis=2).astype(np.uint8)
+    box = Box(70, 50, 170, 150)
+    leaning = np.asarray(Image.fromarray(upright).rotate(-tilt, Image.Resampling.BICUBIC, center=box.center))
+    settings = CropSettings(margin=0, square=True, level=12)
+    turned = crop(leaning, [box], tilts=[tilt], settings=settings)[0].astype(float)
+    grown = abs(np.cos(np.radians(tilt))) + 0.5 * abs(np.sin(np.radians(tilt)))
+    expected = crop(upright, [box], settings=CropSettings(margin=0, square=True, scale=1 / grown))[0].astype(float)
+    assert np.abs(turned - expected)[20:-20, 20:-20].mean() < 2
+    plain = crop(leaning, [box], settings=settings)
+    assert np.array_equal(crop(leaning, [box], tilts=[11.9], settings=settings), plain)
+    assert np.array_equal(crop(leaning, [box], tilts=[tilt], settings=CropSettings(margin=0, square=True)), plain)
+
+
+def test_a_leaning_face_at_the_edge_repeats_it():
+    """What a levelled crop shows beyond the photo repeats its edge."""
+    white = np.full((50, 50, 3), 255, np.uint8)
+    settings = CropSettings(level=12)
+    assert (crop(white, [Box(-20, -20, 20, 20), Box(40, 10, 90, 60)], tilts=[30, -30], settings=settings) == 255).all()
+    with pytest.raises(ValueError, match="no box of a face"):
+        crop(white, [Box(0, 0, 1e6, 10)], tilts=[30], settings=settings)
+
+
 def test_settings_for_a_recipe():
     """The settings are sorted plain pairs, and every one of them is there."""
     assert CropSettings().as_settings() == (
         ("edge", "replicate"),
+        ("level", 180.0),
         ("margin", 12.0),
         ("mirror", False),
         ("resample", "bilinear"),

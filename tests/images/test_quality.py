@@ -42,14 +42,12 @@ def judged(one, blur=0.0):
     return replace(one, quality=quality(pixels, one))
 
 
-def test_quality_falls_with_size_blur_and_tilt():
-    """A smaller, a blurred and a tilted face are each worth less than the same face without that, down to nothing."""
+def test_quality_falls_with_size_and_blur():
+    """A smaller and a blurred face are each worth less than the same face without that, down to nothing."""
     best = judged(face()).quality
     assert 0 < judged(face(), blur=3).quality < best <= 1
     assert judged(face(20)).quality < best
     assert judged(face(0)).quality == 0
-    assert judged(face(tilt=24)).quality < best
-    assert judged(face(tilt=45)).quality == pytest.approx(0, abs=1e-9)
 
 
 def test_a_flat_face_is_worth_nothing():
@@ -66,18 +64,11 @@ def test_sharpness_does_not_depend_on_the_light():
 
 
 def test_what_does_not_predict_errors_takes_nothing_off():
-    """A head that leans a little or looks to a side is worth as much as one that does not."""
+    """A head that leans, lies on its side or looks to a side is worth as much as one that does not."""
     pixels = np.asarray(scene(400, 400))
     best = quality(pixels, face())
-    assert quality(pixels, face(tilt=9)) == quality(pixels, face(tilt=-9)) == best
+    assert quality(pixels, face(tilt=30)) == quality(pixels, face(tilt=-110)) == best
     assert quality(pixels, face(nose=1.2)) == best
-
-
-@given(st.floats(-45, 45), st.sampled_from([90, 180, 270]))
-def test_faces_that_lie_on_their_side_are_judged_like_upright_ones(tilt, turn):
-    """Quarter turns change nothing, because the crop is turned back by as many."""
-    pixels = np.asarray(scene(400, 400))
-    assert quality(pixels, face(tilt=tilt + turn)) == pytest.approx(quality(pixels, face(tilt=tilt)), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +78,6 @@ def test_faces_that_lie_on_their_side_are_judged_like_upright_ones(tilt, turn):
         (face(24), 0, None),
         (face(nose=1.2), 0, None),
         (face(tilt=40), 0, None),
-        (face(tilt=-43), 0, "tilted"),
         (face(18.9), 0, "18 px"),
         (face(19.9), 0, "19 px"),
         (face(0), 0, "0 px"),
@@ -96,7 +86,7 @@ def test_faces_that_lie_on_their_side_are_judged_like_upright_ones(tilt, turn):
     ],
 )
 def test_the_reason_is_named(one, blur, reason):
-    """Small, tilted and blurred faces are told apart by the number and the geometry, and good ones are not doubted."""
+    """Small and blurred faces are told apart by the number and the box, and good ones are not doubted."""
     known = judged(one, blur)
     assert doubt(known) == reason
     assert is_low(known) == (reason is not None)
@@ -108,12 +98,12 @@ def test_a_face_without_quality_is_not_doubted():
     assert not is_low(face(5))
 
 
-@given(st.floats(20, 400), st.floats(-41, 41), st.floats(0.251, 1), st.floats(0, 0.249))
-def test_only_sharpness_decides_about_blur(side, tilt, sharp, blurred):
-    """The same sharpness gives the same answer for every size and tilt that is not doubted itself."""
-    geometry = min(1, side / 80) * min(1, (45 - abs(tilt)) / 35)
-    assert doubt(replace(face(side, tilt=tilt), quality=sharp * geometry)) is None
-    assert doubt(replace(face(side, tilt=tilt), quality=blurred * geometry)) == "blurred"
+@given(st.floats(20, 400), st.floats(0.251, 1), st.floats(0, 0.249))
+def test_only_sharpness_decides_about_blur(side, sharp, blurred):
+    """The same sharpness gives the same answer for every size that is not doubted itself."""
+    size = min(1, side / 80)
+    assert doubt(replace(face(side), quality=sharp * size)) is None
+    assert doubt(replace(face(side), quality=blurred * size)) == "blurred"
 
 
 def test_no_face_with_a_name_in_the_samples_is_doubted(sample_gallery):
