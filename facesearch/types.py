@@ -156,6 +156,9 @@ class Face:
 PhotoStatus = Literal["done", "no_face"]
 """What became of a photo: faces found, or none. Files that could not be read never become photos."""
 
+Mark = Literal["collage"]
+"""What somebody may say about a whole photo: that it shows people several times."""
+
 
 @dataclass(frozen=True, slots=True)
 class Photo:
@@ -211,6 +214,7 @@ class Answer:
     where nobody is enrolled. ``fpir`` says what that is worth: the share of strangers who would get a name too if this
     face gets one, from the calibration (its smallest where it is rarer still). ``score`` is the method's own certainty,
     0 to 1, or None. ``displaced`` is the person it would have been, had not another face of the photo been given them.
+    ``doubt`` says in a few words why no answer about this face can be trusted much ("18 px", "blurred"), or is None.
     """
 
     face: Face
@@ -223,6 +227,7 @@ class Answer:
     score: float | None = None
     fpir: float | None = None
     displaced: str | None = None
+    doubt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,3 +364,30 @@ class Stats:
     enrolled: int
     embeddings: int
     recipe: str | None
+
+
+Grid = tuple[tuple[float, ...], ...]
+"""Numbers in rows, from the top; each row from the left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why two faces match, or do not.
+
+    ``a`` and ``b`` are the photos of the two faces that ``verdict`` compares. ``map_a`` says by how much the distance
+    rises when one square of the first face is hidden, square by square of the upright face: a part above 0 makes the
+    faces alike, one below 0 tells them apart; ``map_b`` likewise. ``notes_a`` and ``notes_b`` describe the faces.
+
+    ``person`` is the enrolled person whose nearest face is the second one; None where two photos were given.
+    ``nearest`` is the nearest other enrolled person, None where there is none or no gallery.
+    """
+
+    verdict: Verdict
+    a: str
+    b: str
+    map_a: Grid
+    map_b: Grid
+    notes_a: tuple[str, ...] = ()
+    notes_b: tuple[str, ...] = ()
+    person: Candidate | None = None
+    nearest: Candidate | None = None

@@ -6,12 +6,15 @@ import shutil
 import uuid
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
 from facesearch.embedding.facenet import FacenetEmbedder
 from facesearch.models import export
 from facesearch.pipeline import FrontEnd, make_front_end
+from facesearch.store import NewAnalysis, NewPhoto
+from facesearch.types import Box, Face, Landmarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from facesearch.detection.base import Detector
     from facesearch.embedding.base import Embedder
     from facesearch.gallery.gallery import Gallery
+    from facesearch.store import Store
+    from facesearch.types import Recipe
 
 # Other work on the machine must not fail a test.
 settings.register_profile("facesearch", deadline=None)
@@ -113,6 +118,58 @@ def sample_copy(front_end: FrontEnd, sample_folder: Path, tmp_path: Path) -> Ite
     shutil.copytree(sample_folder, tmp_path / "sample-gallery")
     with _gallery(tmp_path / "sample-gallery", front_end) as gallery:
         yield gallery
+
+
+@pytest.fixture
+def fill_album() -> Callable[..., dict[int, list[int]]]:
+    """Fills a store with simulated photos: people who never were, in photos with each other.
+
+    ``fill_album(store, recipe, people=…, photos=…, faces=…, alike=…, doubled=…)`` returns the ids of each person's
+    faces. As many of the photos as ``doubled`` says show everybody twice, as a mirror does.
+    """
+
+    def fill(
+        store: Store,
+        recipe: Recipe,
+        *,
+        people: int = 60,
+        photos: int = 150,
+        faces: int = 3,
+        alike: float = 0.0,
+        doubled: int = 0,
+        seed: int = 0,
+    ) -> dict[int, list[int]]:
+        random = np.random.default_rng(seed)
+        # Random directions in 50 dimensions are as far apart as strangers are for FaceNet; what all have in common
+        # brings them nearer.
+        middles = np.zeros((people, recipe.dim))
+        middles[:, :50] = random.normal(size=(people, 50)) / np.sqrt(50)
+        middles[:, -1] = alike
+        owned: dict[int, list[int]] = {person: [] for person in range(people)}
+        analyses, shown = [], []
+        for photo in range(photos):
+            some = random.choice(people, faces, replace=False).tolist() * (2 if photo < doubled else 1)
+            rows = middles[some] + random.normal(scale=0.02, size=(len(some), recipe.dim))
+            vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+            held = [_square(100 * place) for place in range(len(some))]
+            picture = NewPhoto(f"bytes {photo}", f"pixels {photo}", 100 * len(some), 100)
+            analyses.append(NewAnalysis(picture, held, vectors))
+            shown.append(some)
+        with store.writing():
+            store.use_recipe(recipe)
+            for some, ids in zip(shown, store.add_photos(analyses, recipe), strict=True):
+                for person, face_id in zip(some, ids, strict=True):
+                    owned[person].append(face_id)
+        return owned
+
+    return fill
+
+
+def _square(left: float) -> Face:
+    """A sharp face of 80 pixels, its landmarks where a face has them."""
+    points = [(0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)]
+    landmarks = Landmarks(*((left + 10 + 80 * x, 10 + 80 * y) for x, y in points))
+    return Face(Box(left + 10, 10, left + 90, 90), landmarks, confidence=0.99, quality=0.9)
 
 
 @pytest.fixture

@@ -6,17 +6,21 @@ import typer
 
 from facesearch.cli.asking import search, who
 from facesearch.cli.bench import bench, bench_app
+from facesearch.cli.calibrating import calibrate, mark
 from facesearch.cli.clustering import cluster, name
 from facesearch.cli.comparing import verify
 from facesearch.cli.demo import demo
 from facesearch.cli.evaluating import evaluate, evaluate_app
 from facesearch.cli.evaluating_calibration import calibration
+from facesearch.cli.evaluating_identification import identification
 from facesearch.cli.guard import Commands
 from facesearch.cli.indexing import index
 from facesearch.cli.models import models, models_app
 from facesearch.cli.people import enrol, people, stats
 from facesearch.cli.reindexing import reindex
 from facesearch.cli.teaching import lesson
+from facesearch.cli.training import train, train_app
+from facesearch.cli.why import why
 
 app = typer.Typer(
     cls=Commands,
@@ -28,11 +32,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for _command in (index, enrol, who, verify, search, cluster, name, people, stats, reindex, demo):
+for _command in (index, enrol, who, verify, why, search, cluster, name, people, stats, mark, calibrate, reindex, demo):
     app.command(help=lesson(_command))(_command)
 app.add_typer(models_app, name="models", help=lesson(models))
 app.add_typer(evaluate_app, name="evaluate", help=lesson(evaluate))
-evaluate_app.command(help=lesson(calibration))(calibration)
+for _measurement in (identification, calibration):
+    evaluate_app.command(help=lesson(_measurement))(_measurement)
+app.add_typer(train_app, name="train", help=lesson(train))
 app.add_typer(bench_app, name="bench", help=lesson(bench))
 
 

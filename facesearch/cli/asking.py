@@ -35,9 +35,16 @@ def who(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", show_default=False, help="Photos to ask about.")],
     *,
     method: Annotated[
-        Literal["knn", "svm"],
-        typer.Option("--method", help="knn: the nearest enrolled faces vote; svm: a linear machine trained on them."),
-    ] = "knn",
+        Literal["auto", "knn", "svm"],
+        typer.Option(
+            "--method",
+            help="knn: the nearest enrolled faces vote; svm: a linear machine trained on them; auto: the one that "
+            "`facesearch train svm` found to be better here.",
+        ),
+    ] = "auto",
+    train: Annotated[
+        bool, typer.Option("--train/--no-train", help="Let svm be trained where names changed; else knn answers.")
+    ] = True,
     votes: Annotated[
         int | None, typer.Option("-k", metavar="N", min=1, show_default=False, help="How many faces vote, with knn.")
     ] = None,
@@ -89,7 +96,7 @@ def who(
         device=device,
     ) as opened:
         least = opened.calibration.least_fpir
-        for photo in opened.who_many(photos, method=method, fpir=fpir, threshold=threshold, k=votes):
+        for photo in opened.who_many(photos, method=method, fpir=fpir, threshold=threshold, k=votes, train=train):
             answered.append(photo)
             for odd in photo.warnings:
                 warn(f"{photo.path}: {odd}")
@@ -107,6 +114,8 @@ def who(
         hint("there is no enrolled face to compare with: facesearch enrol NAME PHOTO")
     if drawn:
         tell(f"drawn: {drawn[0]}" if len(drawn) == 1 else f"{len(drawn):,} pictures in {drawn[0].parent}")
+    if method == "svm" and any(answer.method == "knn" for answer in answers):
+        hint("svm is not trained for the names as they are now, knn answered: facesearch train svm")
     for photo in answered:
         if photo.error is not None:
             complain(f"error: {photo.path}: {photo.error}")
@@ -196,8 +205,9 @@ def _show_answers(photo: "ProbePhoto", least: float) -> None:
         [
             (
                 str(number),
-                (answer.person, "bold green") if answer.person is not None else ("unknown", "dim"),
+                _name(answer),
                 "" if answer.person is None or answer.distance is None else f"{answer.distance:.2f}",
+                "" if answer.doubt is None else (f"({answer.doubt})", "yellow"),
                 _beside(answer, least),
                 "" if answer.face.id is None else (f"face {answer.face.id}", "dim"),
             )
@@ -205,6 +215,12 @@ def _show_answers(photo: "ProbePhoto", least: float) -> None:
         ],
         right={0},
     )
+
+
+def _name(answer: "Answer") -> "Cell":
+    if answer.person is not None:
+        return answer.person, "bold green"
+    return ("unknown" if answer.doubt is None else "too poor to say"), "dim"
 
 
 def _beside(answer: "Answer", least: float) -> str:

@@ -115,6 +115,7 @@ def _answer(answer: Answer) -> Document:
         "method": answer.method,
         "score": answer.score,
         "fpir": answer.fpir,
+        "doubt": answer.doubt,
         "runner_up": _candidate(answer.runner_up),
         "nearest": _candidate(answer.nearest),
     }

@@ -1,4 +1,4 @@
-"""A progress bar on stderr while photos are indexed, where somebody looks at it."""
+"""A progress bar on stderr while photos are indexed or parts of a face hidden, where somebody looks at it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 
 class Bar:
-    """Takes photos done, photos to do and a path; the bar appears with the first call that has something to do."""
+    """Takes photos done, photos to do and a path; the bar appears with the first call that has something to do.
 
-    def __init__(self) -> None:
+    ``unit`` is what is counted, where it is not photos.
+    """
+
+    def __init__(self, unit: str = "photos") -> None:
+        self._unit = unit
         self._bar: Progress | None = None
         self._started = 0.0
 
@@ -35,7 +39,7 @@ class Bar:
             self._bar = self._begin(total)
         if self._bar is not None:
             spent = time.monotonic() - self._started
-            rate = f"{done / spent:.1f} photos/s" if done and spent > 0 else ""
+            rate = f"{done / spent:.1f} {self._unit}/s" if done and spent > 0 else ""
             self._bar.update(self._bar.task_ids[0], completed=done, rate=rate)
 
     def close(self) -> None:
@@ -49,7 +53,7 @@ class Bar:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         bar = Progress(
-            TextColumn("  {task.total:,.0f} photos"),
+            TextColumn(f"  {{task.total:,.0f}} {self._unit}"),
             BarColumn(bar_width=30),
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[rate]}"),
@@ -63,9 +67,9 @@ class Bar:
 
 
 @contextmanager
-def bar() -> Iterator[Bar]:
+def bar(unit: str = "photos") -> Iterator[Bar]:
     """A bar for one run; for several runs in turn, one bar each."""
-    shown = Bar()
+    shown = Bar(unit)
     try:
         yield shown
     finally:

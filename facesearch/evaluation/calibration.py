@@ -150,10 +150,11 @@ def calibrate(
 
 
 def pair_rates(vectors: NDArray[np.float32], labels: Sequence[str] | NDArray[np.str_]) -> PairRates:
-    """FAR and TAR over all pairs, every person weighing the same, from where FAR is ``LEAST_FAR`` on."""
+    """FAR and TAR over all pairs, every person weighing the same; FAR is never below ``LEAST_FAR``."""
     roc = all_pairs(vectors, labels).roc
+    # The last distance at which FAR is that low is one of the table's.
     first = float(roc.thresholds[np.searchsorted(roc.far, LEAST_FAR, side="right") - 1])
-    distances = np.append(np.arange(first, 3.0, _STEP), 4.0)
+    distances = np.unique(np.concatenate([np.arange(first, 0.0, -_STEP), np.arange(first, 3.0, _STEP), [0.0, 4.0]]))
     at = np.minimum(np.searchsorted(roc.thresholds, distances), len(roc.thresholds) - 1)
     far, tar = np.maximum(roc.far[at], LEAST_FAR), roc.tar[at]
     far[-1] = tar[-1] = 1.0

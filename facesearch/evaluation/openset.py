@@ -16,6 +16,7 @@ import numpy as np
 
 from facesearch.identify import knn, svm
 from facesearch.identify.decide import decide
+from facesearch.identify.table import Enrolled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,7 +74,7 @@ class _Part:
         seen = photos.seen
         gallery = trial.gallery[seen[trial.gallery]]
         self._photos, self._trial, self._seen, self._gallery = photos, trial, seen, gallery
-        self._enrolled, self._persons = photos.vectors[gallery], photos.people[gallery].tolist()
+        self._enrolled = Enrolled.of(photos.vectors[gallery], photos.people[gallery].tolist())
         self._compare: Callable[..., Table] = knn.compare
         self._machine: svm.Svm | None = None
         if method == "svm":
@@ -82,7 +83,7 @@ class _Part:
             self._compare = partial(svm.compare, self._machine)
 
     def faces(self) -> list[int]:
-        return np.unique(self._persons, return_counts=True)[1].tolist()
+        return np.diff(np.append(self._enrolled.starts, len(self._enrolled.vectors))).tolist()
 
     def ranks(self) -> NDArray[np.int64]:
         places, rows = self._shown(self._trial.probes)
@@ -127,6 +128,4 @@ class _Part:
             groups = self._photos.groups
             usable = groups[rows][:, None] != groups[self._gallery]
             usable = None if usable.all() else usable
-        return self._compare(
-            self._photos.vectors[rows], self._enrolled, self._persons, threshold=threshold, usable=usable
-        )
+        return self._compare(self._photos.vectors[rows], self._enrolled, threshold=threshold, usable=usable)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from facesearch.errors import ConfigError, ModelError
+from facesearch.errors import ConfigError
 from facesearch.gallery.places import place_of
+from facesearch.gallery.training import chosen_method, trained_svm
 from facesearch.identify import knn, svm
 from facesearch.identify.calibration import FPIR
+from facesearch.identify.decide import decide
+from facesearch.images.quality import doubt
 from facesearch.store.region import pair_up, to_stored
-from facesearch.store.values import Enrolled
 from facesearch.types import Answer, Candidate, Match, Probe
 
 if TYPE_CHECKING:
@@ -24,15 +24,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facesearch.gallery.cache import IndexCache
+    from facesearch.gallery.evidence import EvidenceCache
     from facesearch.identify.calibration import Calibration
     from facesearch.identify.decide import Decision
     from facesearch.index.base import VectorIndex
     from facesearch.pipeline import Analysis, FrontEnd
     from facesearch.store.store import Store
+    from facesearch.store.values import Enrolled
     from facesearch.types import Face
 
-Method = Literal["knn", "svm"]
+Method = Literal["auto", "knn", "svm"]
 METHODS: tuple[Method, ...] = ("knn", "svm")
+"""What answers; "auto" is one of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,55 +81,49 @@ def who(
     front_end: FrontEnd,
     seen: Seen,
     *,
+    evidence: EvidenceCache,
     calibration: Calibration,
     method: Method,
     fpir: float | None,
     threshold: float | None,
     k: int | None,
+    train: bool,
     without: Collection[str] = (),
 ) -> tuple[Answer, ...]:
     """Name the faces of a probe, left to right; see ``Gallery.who``."""
-    if method not in METHODS:
-        raise ConfigError(f"no method {method!r}", hint=f"methods: {', '.join(METHODS)}")
+    if method not in get_args(Method):
+        raise ConfigError(f"no method {method!r}", hint=f"methods: {', '.join(get_args(Method))}")
     if fpir is not None and threshold is not None:
         raise ConfigError("give either a FPIR or a threshold: each decides the other")
     # All of one state: an SVM must not be kept under the mark of enrolments that came after those it was trained on.
     with store.reading():
-        enrolled = _without(store.enrolled(front_end.recipe), without)
-        mark = store.state().enrolments
-        names = {person.id: person.name for person in store.people()}
-        usable = _usable(store, seen, enrolled)
+        known = evidence.current(front_end.recipe).without(without)
+        usable = _usable(store, seen, known.stored)
     photos = [0] * len(seen.faces)
     probes = seen.analysis.vectors
-    sizes = tuple(Counter(enrolled.person_ids).values())
     plain = threshold is not None
-    limit = calibration.limit(FPIR if fpir is None else fpir, sizes) if threshold is None else threshold
-    if method == "knn":
+    rate = FPIR if fpir is None else fpir
+    limit = calibration.limit(rate, known.sizes) if threshold is None else threshold
+    if method == "auto":
+        method = "knn" if plain else chosen_method(store, front_end.recipe, known.mark, calibration, rate).method
+    machine = None
+    if method == "svm":
+        machine = trained_svm(
+            store, front_end.recipe, known.stored, without_photo=seen.photo_id, mark=known.mark, train=train
+        )
+    if machine is None:
+        method = "knn"
         votes = knn.K if k is None else k
         if votes < 1:
             raise ConfigError(f"k must be 1 or more, not {votes}")
-        decisions = knn.identify(
-            probes,
-            enrolled.vectors,
-            enrolled.person_ids,
-            photos,
-            threshold=limit,
-            plain=plain,
-            k=votes,
-            usable=usable,
-        )
+        table = knn.compare(probes, known.faces, threshold=limit, plain=plain, k=votes, usable=usable)
     else:
-        machine = trained_svm(store, front_end, enrolled, without_photo=seen.photo_id, mark=None if without else mark)
-        decisions = svm.identify(
-            machine, probes, enrolled.vectors, enrolled.person_ids, photos, threshold=limit, plain=plain, usable=usable
-        )
-    return tuple(
-        replace(
-            _answer(face, decision, method, names),
-            fpir=None if decision.normalized is None else calibration.fpir(decision.normalized, sizes),
-        )
-        for face, decision in zip(seen.faces, decisions, strict=True)
-    )
+        table = svm.compare(machine, probes, known.faces, threshold=limit, plain=plain, usable=usable)
+    answers = []
+    for face, decision in zip(seen.faces, decide(table, photos), strict=True):
+        fpir = None if decision.normalized is None else calibration.fpir(decision.normalized, known.sizes)
+        answers.append(replace(_answer(face, decision, method, known.names), fpir=fpir))
+    return tuple(answers)
 
 
 def _usable(store: Store, seen: Seen, enrolled: Enrolled) -> NDArray[np.bool_] | None:
@@ -159,48 +156,8 @@ def _answer(face: Face, decision: Decision, method: str, names: dict[str, str]) 
         nearest=nearest,
         score=decision.score,
         displaced=None if decision.displaced is None else names.get(decision.displaced, "?"),
+        doubt=doubt(face),
     )
-
-
-def _without(enrolled: Enrolled, people: Collection[str]) -> Enrolled:
-    if not people:
-        return enrolled
-    kept = np.array([person not in people for person in enrolled.person_ids], dtype=bool)
-    return Enrolled(
-        face_ids=enrolled.face_ids[kept],
-        photo_ids=enrolled.photo_ids[kept],
-        vectors=enrolled.vectors[kept],
-        person_ids=tuple(person for person in enrolled.person_ids if person not in people),
-    )
-
-
-def trained_svm(
-    store: Store, front_end: FrontEnd, enrolled: Enrolled, *, without_photo: int | None, mark: str | None
-) -> svm.Svm:
-    """The SVM of the enrolled faces: from its file, trained anew only where enrolments changed.
-
-    A probe that is itself enrolled is left out of a training of its own: it must not be its own evidence.
-    ``mark`` names the state of the enrolments; where ``enrolled`` are not all of them it is None, and the file is left
-    alone.
-    """
-    inside = enrolled.photo_ids == without_photo if without_photo is not None else np.zeros(0, dtype=bool)
-    if inside.any():
-        people = [person for person, own in zip(enrolled.person_ids, inside, strict=True) if not own]
-        return svm.train(enrolled.vectors[~inside], people)
-    if mark is None:
-        return svm.train(enrolled.vectors, enrolled.person_ids)
-    path = store.folder / f"svm-{front_end.recipe.key}-{mark[:16]}.npz"
-    with suppress(OSError, ModelError):
-        return svm.Svm.from_bytes(path.read_bytes())
-    machine = svm.train(enrolled.vectors, enrolled.person_ids)
-    with suppress(OSError):
-        for old in store.folder.glob("svm-*"):
-            old.unlink(missing_ok=True)
-        scratch = path.with_suffix(".part")
-        scratch.touch(mode=0o600)
-        scratch.write_bytes(machine.to_bytes())
-        scratch.replace(path)
-    return machine
 
 
 def search(store: Store, cache: IndexCache, seen: Seen, *, limit: int, threshold: float) -> tuple[Probe, ...]:

@@ -9,7 +9,6 @@ import numpy as np
 from facesearch.cluster import cluster
 from facesearch.gallery.places import place_of
 from facesearch.gallery.recipes import take_recipe
-from facesearch.images.quality import is_low
 from facesearch.types import Candidate, Cluster, Clustering, Match
 
 if TYPE_CHECKING:
@@ -24,12 +23,11 @@ CUT = 0.8
 def cluster_unnamed(store: Store, front_end: FrontEnd, *, threshold: float = CUT) -> Clustering:
     """Group the unnamed faces, keep the groups in the gallery, and describe them; see ``Gallery.cluster``.
 
-    Faces that cannot be trusted (``is_low``) join groups of others at most, and come last in them.
+    Faces that cannot be trusted (``images.quality``) join groups of others at most, and come last in them.
     """
     with store.writing():
         unnamed = store.unnamed(front_end.recipe)
-        faces = store.faces(unnamed.face_ids.tolist())
-        low = np.array([is_low(faces[face_id]) for face_id in unnamed.face_ids.tolist()], dtype=np.bool_)
+        low = unnamed.low
         labels = cluster(unnamed.vectors, unnamed.photo_ids, threshold=threshold, weak=low)
         groups: dict[str, list[int]] = {}
         for label in range(int(labels.max(initial=-1)) + 1):

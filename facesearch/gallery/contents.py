@@ -1,17 +1,20 @@
-"""What a gallery holds: photos come in, are embedded anew, and go."""
+"""What a gallery holds: photos come in, are embedded anew, marked and measured, and go."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facesearch.gallery import indexing, maintenance, people, reindexing, scanning
+from facesearch.gallery import calibrating, indexing, maintenance, marking, people, reindexing, scanning
 from facesearch.gallery.opening import OpenGallery, quiet
+from facesearch.images.load import MAX_MEGAPIXELS
 
 if TYPE_CHECKING:
+    from facesearch.gallery.calibrating import AlbumCalibration
     from facesearch.gallery.indexing import Progress
     from facesearch.gallery.opening import Photo
-    from facesearch.types import IndexReport, ReindexReport, Stats
+    from facesearch.types import IndexReport, Mark, ReindexReport, Stats
 
 
 class GalleryContents(OpenGallery):
@@ -82,6 +85,40 @@ class GalleryContents(OpenGallery):
         wanted = self._front_ends.wanted()
         cache = self._cache(wanted.recipe)
         return reindexing.reindex(self._store, wanted, cache, jobs=jobs, progress=progress, drop_missing=drop_missing)
+
+    def mark(self, photo: Photo, mark: Mark | None = "collage", *, max_megapixels: float = MAX_MEGAPIXELS) -> bool:
+        """Say that an indexed photo shows people several times, or with None take that back. Returns whether it is new.
+
+        Two faces of a photo are taken for two people, except in a photo that is marked. The journal remembers it.
+
+        Args:
+            photo: known by its pixels, wherever it lies.
+            mark: what to say, or None.
+            max_megapixels: larger photos are refused.
+
+        Raises:
+            PhotoError: the photo cannot be read.
+            NotFoundError: it is not in the gallery.
+        """
+        return marking.mark(self._store, Path(photo), mark, max_megapixels=max_megapixels)
+
+    def calibrate(self) -> AlbumCalibration:
+        """Measure how far apart strangers are in this album, from photos that several people share, and go by it.
+
+        The result is kept in the gallery, for its recipe. Relatives who share photos bias it towards smaller distances.
+
+        Raises:
+            ConfigError: too few people share photos; what was kept before stays.
+        """
+        return calibrating.calibrate(self._store)
+
+    def reset_calibration(self) -> bool:
+        """Go back to the calibration that comes with the model. Returns whether there was another."""
+        return calibrating.reset(self._store)
+
+    def draw_calibration(self, found: AlbumCalibration, target: Photo) -> None:
+        """Write a picture of the album's curve beside the built-in one as PNG."""
+        calibrating.draw(found, Path(target))
 
     def missing(self, *folders: Photo) -> list[str]:
         """Indexed files below ``folders`` that are gone.

@@ -6,17 +6,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facesearch.errors import ConfigError, PhotoError
-from facesearch.gallery import answering, clusters, people, pictures, scanning, verification
+from facesearch.gallery import (
+    answering,
+    clusters,
+    explaining,
+    explaining_people,
+    people,
+    pictures,
+    scanning,
+    training,
+    verification,
+)
 from facesearch.gallery.contents import GalleryContents
+from facesearch.gallery.opening import quiet
+from facesearch.identify.calibration import FPIR
 from facesearch.types import Match, ProbePhoto
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from facesearch.gallery.answering import Method
+    from facesearch.gallery.explaining import Progress
     from facesearch.gallery.opening import Photo
     from facesearch.gallery.people import Enrolment
-    from facesearch.types import Answer, Clustering, Face, Person, Probe, Verdict
+    from facesearch.gallery.training import Training
+    from facesearch.types import Answer, Clustering, Explanation, Face, Person, Probe, Verdict
 
 
 class Gallery(GalleryContents):
@@ -78,42 +92,46 @@ class Gallery(GalleryContents):
         self,
         photo: Photo,
         *,
-        method: Method = "knn",
+        method: Method = "auto",
         fpir: float | None = None,
         threshold: float | None = None,
         k: int | None = None,
+        train: bool = True,
         without: Collection[str] = (),
     ) -> tuple[Answer, ...]:
         """Who is in a photo: one answer a face, left to right. The photo itself is never its own evidence.
 
         Args:
             photo: the probe; it need not be in the gallery, and is not added.
-            method: "knn", a distance-weighted vote of the nearest enrolled faces, or "svm".
+            method: "knn", a distance-weighted vote of the nearest enrolled faces, "svm", or "auto", the one of these
+                that ``train_svm`` found to be better.
             fpir: the share of strangers' faces that may get a name; None for 1e-2. The more people are enrolled, the
                 nearer a face must be.
             threshold: squared distance to the nearest enrolled face beyond which nobody is named, instead of a rate.
             k: how many enrolled faces vote; None for the default.
+            train: let the SVM be trained where names changed; else k-NN answers instead.
             without: ids of people who are out of the question, as if they were not enrolled.
 
         Raises:
             PhotoError: the photo cannot be used.
             ConfigError: the rate is beyond the calibration, or both a rate and a threshold are given.
         """
-        return self._who(photo, method, fpir, threshold, k, without).answers
+        return self._who(photo, method, fpir, threshold, k, train, without).answers
 
     def who_many(
         self,
         photos: Iterable[Photo],
         *,
-        method: Method = "knn",
+        method: Method = "auto",
         fpir: float | None = None,
         threshold: float | None = None,
         k: int | None = None,
+        train: bool = True,
     ) -> Iterator[ProbePhoto]:
         """``who`` for each photo in turn; one that cannot be used comes with its error."""
         for photo in photos:
             try:
-                yield self._who(photo, method, fpir, threshold, k)
+                yield self._who(photo, method, fpir, threshold, k, train)
             except PhotoError as error:
                 yield ProbePhoto(str(photo), error=error.reason)
 
@@ -136,6 +154,19 @@ class Gallery(GalleryContents):
         )
         cache.save_if_possible()
         return found
+
+    def train_svm(self, *, report: bool = False, fpir: float = FPIR) -> Training:
+        """Train the SVM where names changed, and find the better method by cross-validation; "auto" goes by it.
+
+        Args:
+            report: tell the outcomes of the comparison, made anew if need be.
+            fpir: the rate at which the methods are compared.
+
+        Raises:
+            ConfigError: the rate is beyond the calibration.
+        """
+        recipe = self._front_ends.checked().recipe
+        return training.train_svm(self._store, recipe, self.calibration, report=report, fpir=fpir)
 
     def cluster(self, *, threshold: float | None = None) -> Clustering:
         """Group the faces that nobody has named; the groups replace those of the last call.
@@ -163,6 +194,50 @@ class Gallery(GalleryContents):
         seen = answering.look_at(self._store, self._front_ends.checked(), Path(photo))
         return [] if seen.photo_id is None else self._store.faces_of_photo(seen.photo_id)
 
+    def why(
+        self,
+        a: Photo,
+        b: Photo | None = None,
+        *,
+        person: str | None = None,
+        far: float | None = None,
+        threshold: float | None = None,
+        strict: bool = False,
+        progress: Progress = quiet,
+    ) -> Explanation:
+        """Why two photos show the same person or not, or a photo and the nearest enrolled face of a person.
+
+        Args:
+            a: a photo; where it has several faces the most prominent is meant.
+            b: another photo, or None
+            person: and a name or an id.
+            far: see ``verify``.
+            threshold: see ``verify``.
+            strict: see ``verify``.
+            progress: called with parts hidden, parts to hide and a path.
+
+        Raises:
+            ConfigError: not one of ``b`` and ``person`` was given; or as ``verify``.
+            NotFoundError: there is no such person, or no enrolled face of theirs in another photo.
+            PhotoError: a photo cannot be used, be it that of the enrolled face.
+        """
+        return explaining_people.explain_beside(
+            self._store,
+            self._front_ends.checked(),
+            Path(a),
+            None if b is None else Path(b),
+            person,
+            calibration=self.calibration,
+            far=far,
+            threshold=threshold,
+            strict=strict,
+            progress=progress,
+        )
+
+    def draw_why(self, explanation: Explanation, target: Photo) -> None:
+        """Write an explanation as PNG."""
+        explaining.draw_explanation(self.front_end, explanation, Path(target), calibration=self.calibration)
+
     def draw(self, photo: ProbePhoto, target: Photo) -> None:
         """Write a probe with boxes and names as PNG."""
         pictures.draw_answers(photo, Path(target), max_megapixels=self.front_end.max_megapixels)
@@ -183,6 +258,7 @@ class Gallery(GalleryContents):
         fpir: float | None,
         threshold: float | None,
         k: int | None,
+        train: bool,
         without: Collection[str] = (),
     ) -> ProbePhoto:
         front_end = self._front_ends.checked()
@@ -191,11 +267,13 @@ class Gallery(GalleryContents):
             self._store,
             front_end,
             seen,
+            evidence=self._evidence,
             calibration=self.calibration,
             method=method,
             fpir=fpir,
             threshold=threshold,
             k=k,
+            train=train,
             without=without,
         )
         return ProbePhoto(str(photo), answers, warnings=seen.analysis.photo.warnings)

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from facesearch.config import default_gallery
+from facesearch.gallery import calibrating
 from facesearch.gallery.cache import IndexCache
+from facesearch.gallery.evidence import EvidenceCache
 from facesearch.gallery.recipes import FrontEnds
-from facesearch.identify.calibration import FAR, Calibration, built_in
+from facesearch.identify.calibration import FAR
 from facesearch.images.load import MAX_MEGAPIXELS
 from facesearch.pipeline import FrontEnd, Scope, front_end_for, make_front_end
 from facesearch.store.store import Store
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from types import TracebackType
 
+    from facesearch.identify.calibration import Calibration
     from facesearch.pipeline import Engine
     from facesearch.types import Recipe
 
@@ -47,6 +50,7 @@ class OpenGallery:
         self._index_name = index
         self._before_rename = before_rename
         self._caches: dict[str, IndexCache] = {}
+        self._evidence = EvidenceCache(store)
 
     @classmethod
     def open(
@@ -120,8 +124,12 @@ class OpenGallery:
 
     @property
     def calibration(self) -> Calibration:
-        """What distances mean here."""
-        return built_in()
+        """What distances mean here: by the album's own calibration (``calibrate``), else the built-in one.
+
+        Raises:
+            ModelError: what is stored is not a calibration.
+        """
+        return calibrating.current(self._store)
 
     @property
     def threshold(self) -> float:

@@ -15,6 +15,7 @@ from facesearch.gallery.answering import look_at
 from facesearch.gallery.places import place_of
 from facesearch.gallery.verification import the_face
 from facesearch.identify.folders import choose_faces
+from facesearch.images.quality import doubt, is_low
 from facesearch.types import Match
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def faces_of(store: Store, front_end: FrontEnd, person_id: str) -> list[Match]:
         NotFoundError: there is no such person.
     """
     store.person(person_id)
-    enrolled = store.enrolled(front_end.recipe)
+    enrolled = store.enrolled(front_end.recipe, low=True)
     ids = [int(i) for i, owner in zip(enrolled.face_ids, enrolled.person_ids, strict=True) if owner == person_id]
     faces = store.faces(ids)
     paths = store.paths_of([face.photo_id for face in faces.values() if face.photo_id is not None])
@@ -89,25 +90,27 @@ def enrol_photos(store: Store, front_end: FrontEnd, name: str, paths: list[Path]
     warnings: list[str] = []
     for path in paths:
         seen = look_at(store, front_end, path)
-        face_id, warning = face_in_photo(seen, path, strict=strict)
-        chosen.append(face_id)
+        face, warning = face_in_photo(seen, path, strict=strict)
+        chosen.append(face.id or 0)
         warnings += [f"{path}: {odd}" for odd in seen.analysis.photo.warnings]
         warnings += [warning] if warning else []
+        if reason := doubt(face):
+            warnings.append(f"{path}: a poor face ({reason}), it counts only as long as this person has no better one")
     return enrol_faces(store, name, chosen, warnings)
 
 
-def face_in_photo(seen: Seen, path: Path, *, strict: bool) -> tuple[int, str | None]:
-    """The gallery id of the face that is meant in an indexed photo, and a warning where there was a choice.
+def face_in_photo(seen: Seen, path: Path, *, strict: bool) -> tuple[Face, str | None]:
+    """The face that is meant in an indexed photo, with its gallery id, and a warning where there was a choice.
 
     Raises:
         NoFaceError: there is none, or with ``strict`` several.
         NotFoundError: the face is not in the gallery.
     """
     place, warning = the_face(path, seen.analysis, strict=strict)
-    face_id = seen.faces[place].id
-    if face_id is None:
+    face = seen.faces[place]
+    if face.id is None:
         raise NotFoundError("face of", str(path), hint=f"analyse the photo anew: facesearch index --reprocess {path}")
-    return face_id, warning
+    return face, warning
 
 
 def enrol_folders(store: Store, front_end: FrontEnd, folders: list[Path]) -> int:
@@ -158,7 +161,9 @@ def _faces_for_folder(store: Store, front_end: FrontEnd, name: str, photo_ids: l
     for photo_id in photo_ids:
         held = faces.get(photo_id, [])
         settled = [face for face in held if face.person_id in own and face.id in vectors]
-        candidates.append(settled[:1] or [face for face in held if free(face)])
+        # Of several faces, one that cannot be trusted is not the one, and must not make others fit.
+        able = [face for face in held if free(face) and (len(held) == 1 or not is_low(face))]
+        candidates.append(settled[:1] or able)
     empty = np.empty((0, front_end.recipe.dim), np.float32)
     stacks = [np.stack([vectors[face.id or 0] for face in some]) if some else empty for some in candidates]
     prominent = [

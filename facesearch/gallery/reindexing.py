@@ -6,16 +6,17 @@ import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
-from facesearch.errors import PhotoError, UnreadableError
+from facesearch.errors import PhotoError
 from facesearch.gallery import indexing
 from facesearch.gallery.interrupts import held_back
+from facesearch.gallery.places import faces_now
 from facesearch.models.runtime import cores
-from facesearch.store.region import turn_face
 from facesearch.types import Failure, ReindexReport
 
 if TYPE_CHECKING:
@@ -169,29 +170,15 @@ def _with_faces(store: Store, photo_ids: list[int]) -> Iterator[tuple[Photo, lis
 
 def _embed_photo(front_end: FaceEmbedder, photo: Photo, faces: list[Face]) -> NDArray[np.float32] | Failure:
     """Vectors (n, dim) of a photo's faces, from the first of its files that still holds it."""
-
-    def where(loaded: LoadedPhoto) -> Sequence[Face]:
-        # Decoders change, and with them the pixels of formats that are hashed by these.
-        if photo.pixel_hash != loaded.pixel_hash and photo.byte_hash != loaded.byte_hash:
-            raise UnreadableError(path, "the file holds another picture now")
-        if photo.orientation == loaded.orientation:
-            return faces
-        # Somebody changed the EXIF orientation since; the store learns of it when the file is indexed again.
-        return [turn_face(face, _shape(photo), _shape(loaded)) for face in faces]
-
     error = NO_FILE
     for path in photo.paths:
         try:
-            return front_end.embed_faces(Path(path), where)
+            return front_end.embed_faces(Path(path), partial(faces_now, photo, faces, path))
         except PhotoError as exc:
             error = exc.reason
         except MemoryError:
             error = "needs more memory than there is"
     return Failure(photo.paths[0] if photo.paths else f"photo {photo.id}", error)
-
-
-def _shape(photo: Photo | LoadedPhoto) -> tuple[int, int, int]:
-    return photo.orientation, photo.width, photo.height
 
 
 def _side_by_side(

@@ -9,13 +9,18 @@ import numpy as np
 from facesearch.detection.prominence import most_prominent
 from facesearch.errors import AmbiguousFaceError, ConfigError, NoFaceError
 from facesearch.identify.calibration import FAR, built_in
+from facesearch.images.quality import doubt
 from facesearch.types import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from facesearch.identify.calibration import Calibration
     from facesearch.pipeline import Analysis, FrontEnd
+    from facesearch.types import Face
 
 
 def the_face(path: Path, analysis: Analysis, *, strict: bool) -> tuple[int, str | None]:
@@ -64,27 +69,57 @@ def verify(
         NoFaceError: a photo has no face, or with ``strict`` several.
         ConfigError: the rate is beyond the calibration, or both a rate and a threshold are given.
     """
-    if far is not None and threshold is not None:
-        raise ConfigError("give either a FAR or a threshold: each decides the other")
     meaning = calibration or built_in()
-    limit = meaning.threshold(FAR if far is None else far) if threshold is None else threshold
+    limit = limit_of(meaning, far, threshold)
     results = [front_end.analyse(path) for path in (a, b)]
+    places, warnings = faces_meant((a, b), results, strict=strict)
+    rows = [result.vectors[place] for result, place in zip(results, places, strict=True)]
+    faces = [result.faces[place] for result, place in zip(results, places, strict=True)]
+    return judge(faces, rows, limit=limit, calibration=meaning, warnings=warnings)
+
+
+def faces_meant(paths: Sequence[Path], results: Sequence[Analysis], *, strict: bool) -> tuple[list[int], list[str]]:
+    """``the_face`` of each of several photos, and all that was odd about them."""
     places: list[int] = []
     warnings: list[str] = []
-    for path, result in zip((a, b), results, strict=True):
+    for path, result in zip(paths, results, strict=True):
         place, warning = the_face(path, result, strict=strict)
         places.append(place)
         warnings += [f"{path}: {odd}" for odd in result.photo.warnings]
         warnings += [warning] if warning else []
-    rows = [result.vectors[place] for result, place in zip(results, places, strict=True)]
-    distance = float(np.clip(np.sum(np.square(rows[0].astype(np.float64) - rows[1])), 0, 4))
+        if reason := doubt(result.faces[place]):
+            warnings.append(f"{path}: a poor face ({reason}), the answer cannot be trusted much")
+    return places, warnings
+
+
+def limit_of(calibration: Calibration, far: float | None, threshold: float | None) -> float:
+    """The squared distance below which two faces are one person's, by a rate or as it was given.
+
+    Raises:
+        ConfigError: the rate is beyond the calibration, or both a rate and a threshold are given.
+    """
+    if far is not None and threshold is not None:
+        raise ConfigError("give either a FAR or a threshold: each decides the other")
+    return calibration.threshold(FAR if far is None else far) if threshold is None else threshold
+
+
+def judge(
+    faces: Sequence[Face],
+    vectors: Sequence[NDArray[np.float32]],
+    *,
+    limit: float,
+    calibration: Calibration,
+    warnings: Sequence[str] = (),
+) -> Verdict:
+    """Compare two faces by their embeddings, unit rows (dim,); they are one person's below ``limit``."""
+    distance = float(np.clip(np.sum(np.square(vectors[0].astype(np.float64) - vectors[1])), 0, 4))
     return Verdict(
         same=distance < limit,
         distance=distance,
         threshold=limit,
-        a=results[0].faces[places[0]],
-        b=results[1].faces[places[1]],
-        far=meaning.far(distance),
-        tar=meaning.tar(distance),
+        a=faces[0],
+        b=faces[1],
+        far=calibration.far(distance),
+        tar=calibration.tar(distance),
         warnings=tuple(warnings),
     )

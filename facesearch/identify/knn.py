@@ -30,8 +30,7 @@ votes than most people have faces would only admit others."""
 
 def compare(
     probes: NDArray[np.float32],
-    enrolled: NDArray[np.float32],
-    persons: Sequence[str],
+    faces: Enrolled,
     *,
     threshold: float,
     plain: bool = False,
@@ -46,8 +45,7 @@ def compare(
 
     Args:
         probes: unit rows, shape (q, d), float32; q may be 0.
-        enrolled: unit rows of the faces that have a person, shape (n, d), float32; n may be 0.
-        persons: the n person ids.
+        faces: the n faces that have a person; n may be 0.
         threshold: the normalized distance, or with ``plain`` the squared distance to the nearest face, 0 to 4, below
             which a person is nameable.
         plain: go by the plain distance.
@@ -56,14 +54,13 @@ def compare(
             None: all are.
 
     Returns:
-        The table of q probes and the distinct ``persons``; a score is the person's share of all gains of the probe.
+        The table of q probes and the enrolled people; a score is the person's share of all gains of the probe.
 
     Raises:
-        ValueError: k is less than 1, or there are not as many ids as enrolled faces.
+        ValueError: k is less than 1.
     """
     if k < 1:
         raise ValueError(f"k must be 1 or more, got {k}")
-    faces = Enrolled.of(enrolled, persons)
     shape = len(probes), len(faces.people)
     distances, apartness, gains, scores = (np.zeros(shape) for _ in range(4))
     table = Table(faces.people, distances, apartness, gains, scores, np.empty(shape, dtype=np.int64))
@@ -96,6 +93,6 @@ def identify(
     k: int = K,
     usable: NDArray[np.bool_] | None = None,
 ) -> list[Decision]:
-    """Name q probes of the given photos; arguments as for ``compare`` and ``decide``."""
-    table = compare(probes, enrolled, persons, threshold=threshold, plain=plain, k=k, usable=usable)
+    """Name q probes of the given photos; arguments as for ``Enrolled.of``, ``compare`` and ``decide``."""
+    table = compare(probes, Enrolled.of(enrolled, persons), threshold=threshold, plain=plain, k=k, usable=usable)
     return decide(table, photos)

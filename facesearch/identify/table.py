@@ -49,6 +49,7 @@ class Enrolled:
     vectors: NDArray[np.float64]
     order: NDArray[np.int64]
     starts: NDArray[np.int64]
+    sums: NDArray[np.float64]
 
     @classmethod
     def of(cls, vectors: NDArray[np.float32], persons: Sequence[str]) -> Enrolled:
@@ -62,7 +63,9 @@ class Enrolled:
         people, codes = np.unique(np.asarray(persons, dtype=np.str_), return_inverse=True)
         order = np.argsort(codes, kind="stable")
         starts = np.searchsorted(codes[order], np.arange(len(people)))
-        return cls(tuple(people.tolist()), vectors[order].astype(np.float64), order, starts)
+        ordered = vectors[order].astype(np.float64)
+        sums = np.add.reduceat(ordered, starts, axis=0) if len(people) else ordered
+        return cls(tuple(people.tolist()), ordered, order, starts, sums)
 
     def distances(
         self, probes: NDArray[np.float32], usable: NDArray[np.bool_] | None
@@ -99,13 +102,9 @@ class Enrolled:
             return apart
         used = np.isfinite(apart)
         alike = self.total(np.where(used, 1 - apart / 2, 0.0))
-        length = np.linalg.norm(self.sums(np.ones((1, len(self.vectors)), bool)), axis=2)
-        length = np.repeat(length, len(apart), axis=0)
+        length = np.tile(np.linalg.norm(self.sums, axis=1), (len(apart), 1))
         for row in np.flatnonzero(~used.all(axis=1)):
-            length[row] = np.linalg.norm(self.sums(used[row : row + 1])[0], axis=1)
+            left = np.add.reduceat(used[row, :, None] * self.vectors, self.starts, axis=0)
+            length[row] = np.linalg.norm(left, axis=1)
         to_mean = 2 - 2 * np.divide(alike, length, out=np.full_like(alike, -1.0), where=length > 0)
         return evidence(self.nearest(apart), np.clip(np.round(to_mean, 9), 0.0, 4.0))
-
-    def sums(self, used: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """The sum of each person's vectors, (b, P, d), over the faces that are used, (b, n)."""
-        return np.add.reduceat(used[:, :, None] * self.vectors, self.starts, axis=1)

@@ -102,6 +102,12 @@ def is_low(face: Face) -> bool:
     return doubt(face) is not None
 
 
+def low(shorter: NDArray[np.float64], quality: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """``is_low`` of many faces, (n,), from the shorter sides of their boxes and their qualities, NaN where unknown."""
+    size = np.clip(shorter / _GOOD_SIZE, 0.0, 1.0)
+    return np.isfinite(quality) & ((shorter < _TOO_SMALL) | (quality < _TOO_BLURRED * size))
+
+
 def _size(box: Box) -> float:
     return min(1.0, max(0.0, min(box.width, box.height)) / _GOOD_SIZE)
 

@@ -96,7 +96,7 @@ class FrontEnd:
     ) -> None:
         self._detector = detector
         self._embedder = embedder
-        self._crops = tuple(crops)
+        self.crops = tuple(crops)
         self.max_megapixels = max_megapixels
         self.alone = alone
         self.recipe = recipe or self.own_recipe()
@@ -136,7 +136,7 @@ class FrontEnd:
         with _timed(seconds, "decode"):
             photo = self._sharp_enough(photo, faces)
         with _timed(seconds, "crop"):
-            crops = self._cut(photo, faces)
+            crops = self._cut(photo, faces, self.crops)
             judged = tuple(replace(face, quality=quality(photo.pixels, _within(photo, face))) for face in faces)
         return Cropped(without_pixels(photo), judged, crops, seconds=seconds)
 
@@ -149,7 +149,7 @@ class FrontEnd:
         counts = [len(one.faces) for one in seen]
         seconds: dict[str, float] = {}
         with _timed(seconds, "embed"):
-            vectors = self._embed(np.concatenate([one.crops for one in seen]) if seen else self._no_crops())
+            vectors = self.embed_crops(np.concatenate([one.crops for one in seen]) if seen else self._no_crops())
         a_face = seconds["embed"] / max(sum(counts), 1)
         results, start = [], 0
         for one, count in zip(seen, counts, strict=True):
@@ -174,9 +174,45 @@ class FrontEnd:
             PhotoError: the photo cannot be used.
             ModelError: the models cannot be used.
         """
+        return self.embed_crops(self.cut(path, where))
+
+    def cut(
+        self, path: Path, where: Callable[[LoadedPhoto], Sequence[Face]], crops: Sequence[CropSettings] | None = None
+    ) -> NDArray[np.uint8]:
+        """Cut out faces that are known already; see ``embed_faces``.
+
+        Args:
+            path: their photo.
+            where: says of the decoded photo where they are.
+            crops: how, k times; None for the crops that embeddings are made of.
+
+        Returns:
+            RGB, (n, k, size, size, 3), uint8, every face upright.
+
+        Raises:
+            PhotoError: the photo cannot be used.
+        """
         photo = load(path, max_megapixels=self.max_megapixels)
         faces = where(photo)
-        return self._embed(self._cut(self._sharp_enough(photo, faces), faces))
+        return self._cut(self._sharp_enough(photo, faces), faces, self.crops if crops is None else crops)
+
+    def embed_crops(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embed what was cut out already.
+
+        Args:
+            crops: RGB, (n, k, size, size, 3), uint8: the k crops of each of n faces, in the order of ``crops``.
+
+        Returns:
+            Unit rows (n, dim), float32, row i for face i; shape (0, dim) for no faces.
+
+        Raises:
+            ModelError: the models cannot be used.
+        """
+        count, several = crops.shape[:2]
+        if not count:
+            return np.empty((0, self.recipe.dim), np.float32)
+        rows = self._embedder.embed(crops.reshape(count * several, *crops.shape[2:]))
+        return rows if several == 1 else unit_rows(rows.reshape(count, several, self.recipe.dim).sum(axis=1))
 
     def own_recipe(self) -> Recipe:
         """What the parts say, whatever ``recipe`` is called."""
@@ -187,27 +223,20 @@ class FrontEnd:
             **{f"embedder_{name}": value for name, value in self._embedder.settings.items()},
             **{
                 f"crop{place}_{name}": value
-                for place, one in enumerate(self._crops, start=1)
+                for place, one in enumerate(self.crops, start=1)
                 for name, value in one.as_settings()
             },
         }
         return Recipe(self._embedder.name, self._embedder.dim, tuple(sorted(settings.items())))
 
-    def _embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Crops (n, k, size, size, 3) to unit rows (n, dim)."""
-        count, several = crops.shape[:2]
-        if not count:
-            return np.empty((0, self.recipe.dim), np.float32)
-        rows = self._embedder.embed(crops.reshape(count * several, *crops.shape[2:]))
-        return rows if several == 1 else unit_rows(rows.reshape(count, several, self.recipe.dim).sum(axis=1))
-
-    def _cut(self, photo: LoadedPhoto, faces: Sequence[Face]) -> NDArray[np.uint8]:
+    def _cut(self, photo: LoadedPhoto, faces: Sequence[Face], settings_of: Sequence[CropSettings]) -> NDArray[np.uint8]:
         """The crops of every face, (n, k, size, size, 3), each turned so that the face is upright."""
-        cut = self._no_crops(len(faces))
+        size = self._embedder.input_size
+        cut = np.empty((len(faces), len(settings_of), size, size, 3), np.uint8)
         boxes = [face.box.scaled(photo.scale) for face in faces]
         tilts = [face.landmarks.tilt for face in faces]
-        for place, settings in enumerate(self._crops):
-            crops = crop(photo.pixels, boxes, tilts=tilts, size=self._embedder.input_size, settings=settings)
+        for place, settings in enumerate(settings_of):
+            crops = crop(photo.pixels, boxes, tilts=tilts, size=size, settings=settings)
             for row, (face, one) in enumerate(zip(faces, crops, strict=True)):
                 turns = face.landmarks.quarter_turns
                 # In a mirrored crop a turn goes the other way round.
@@ -216,11 +245,11 @@ class FrontEnd:
 
     def _sharp_enough(self, photo: LoadedPhoto, faces: Sequence[Face]) -> LoadedPhoto:
         boxes = (face.box for face in faces)
-        return sharp_enough(photo, boxes, size=self._embedder.input_size, settings=self._crops[0])
+        return sharp_enough(photo, boxes, size=self._embedder.input_size, settings=self.crops[0])
 
-    def _no_crops(self, faces: int = 0) -> NDArray[np.uint8]:
+    def _no_crops(self) -> NDArray[np.uint8]:
         size = self._embedder.input_size
-        return np.empty((faces, len(self._crops), size, size, 3), np.uint8)
+        return np.empty((0, len(self.crops), size, size, 3), np.uint8)
 
 
 def _within(photo: LoadedPhoto, face: Face) -> Face:

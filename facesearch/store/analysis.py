@@ -12,7 +12,7 @@ from facesearch.errors import StoreError
 from facesearch.store.changes import pack
 from facesearch.store.connection import chunks
 from facesearch.store.journal import Standing, standings
-from facesearch.store.people import PeopleStore
+from facesearch.store.marks import MarkStore
 from facesearch.store.region import pair_up, to_stored, turn_face
 from facesearch.store.schema import (
     ChangeRow,
@@ -60,7 +60,7 @@ class _Found:
     ids: list[int] = field(default_factory=list)
 
 
-class AnalysisStore(PeopleStore):
+class AnalysisStore(MarkStore):
     """The part of the store that takes in what was found in photos."""
 
     def add_photo(
@@ -186,6 +186,7 @@ class AnalysisStore(PeopleStore):
                 fresh.append({"byte_hash": photo.byte_hash, "pixel_hash": photo.pixel_hash, **values})
         self._write(update(PhotoRow).where(PhotoRow.id == bindparam("row")), again)
         made = self._insert(PhotoRow, PhotoRow.id, fresh)
+        self._mark_again([row["pixel_hash"] for row in fresh])
         ids |= zip((row["pixel_hash"] for row in fresh), made, strict=True)
         return [ids[one.photo.pixel_hash] for one in analyses]
 

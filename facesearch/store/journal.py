@@ -1,7 +1,7 @@
 """The journal: every decision, append-only, written in the transaction of its effect.
 
 An event names its face by the photo's pixel hash and a box in fractions of the stored picture, so it survives a
-deleted photo, another detector and another machine. Operations and their payloads:
+deleted photo, another detector and another machine. One about a whole photo has no box. Operations and their payloads:
 
 =============== ======= =====================================================================
 op              face    payload
@@ -12,6 +12,8 @@ enrol           yes     source, confirmed; previous, previous_source, previous_c
 unenrol         yes     source, confirmed (what was taken back)
 reject          yes     previous, previous_source, previous_confirmed: of the enrolment that it
                         ended, else null. ``person_id`` null means: not a face
+mark            photo   mark, previous
+unmark          photo   previous
 =============== ======= =====================================================================
 """
 
@@ -65,12 +67,13 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An event that is not written yet."""
+    """An event that is not written yet; ``pixel_hash`` is of a photo that it is about as a whole."""
 
     op: str
     person_id: str | None
     payload: Payload
     subject: Subject | None = None
+    pixel_hash: str | None = None
 
 
 @dataclass(slots=True)
@@ -94,9 +97,7 @@ class JournalStore(FaceStore):
         return [_event(row) for row in rows]
 
     def events_of(self, pixel_hashes: Sequence[str]) -> dict[str, list[Event]]:
-        """Decisions about faces of photos, by pixel hash, each in the order they were taken; photos without are left
-        out.
-        """  # noqa: D205
+        """Decisions about photos and their faces, by pixel hash, in the order they were taken; none, no entry."""
         found: dict[str, list[Event]] = {}
         with self._reader() as connection:
             for some in chunks(pixel_hashes):
@@ -113,7 +114,7 @@ class JournalStore(FaceStore):
                 "action": self._work.action,
                 "at": at,
                 "op": draft.op,
-                "pixel_hash": draft.subject.pixel_hash if draft.subject else None,
+                "pixel_hash": draft.subject.pixel_hash if draft.subject else draft.pixel_hash,
                 "region": astuple(draft.subject.region) if draft.subject else None,
                 "person_id": draft.person_id,
                 "payload": json.dumps(draft.payload, sort_keys=True),

@@ -111,8 +111,21 @@ class RecipeRow(Base):
     dim: Mapped[int] = mapped_column(Integer)
 
 
+class CalibrationRow(Base):
+    """What distances by a recipe mean in this very album, as JSON."""
+
+    __tablename__ = "calibration"
+
+    recipe: Mapped[str] = mapped_column(String(16), ForeignKey("recipe.key"), primary_key=True)
+    json: Mapped[str] = mapped_column(Text)
+    at: Mapped[str] = mapped_column(String(40))
+
+
 class PhotoRow(Base):
-    """One picture that was decoded and analysed. A file that could not be is a ``path`` with an ``error``."""
+    """One picture that was decoded and analysed. A file that could not be is a ``path`` with an ``error``.
+
+    ``mark`` is what somebody said about it: "collage".
+    """
 
     __tablename__ = "photo"
     __table_args__ = (
@@ -130,6 +143,7 @@ class PhotoRow(Base):
     taken_at: Mapped[str | None] = mapped_column(String(40))
     status: Mapped[str] = mapped_column(String(8))
     recipe: Mapped[str] = mapped_column(String(16), ForeignKey("recipe.key"))
+    mark: Mapped[str | None] = mapped_column(String(16))
 
 
 class RootRow(Base):

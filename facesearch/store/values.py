@@ -160,6 +160,13 @@ class Enrolled(FaceVectors):
     person_ids: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Unnamed(FaceVectors):
+    """Faces without a person; ``low`` (n), bool, says which of them cannot be trusted (``images.quality``)."""
+
+    low: NDArray[np.bool_]
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """How much the gallery holds; ``photos`` by status, ``embeddings`` by recipe key, ``failed`` counts files."""

@@ -10,7 +10,7 @@ from facesearch.cli.app import app
 GROUP = typer.main.get_command(app)
 GROUPS = {name: command.commands for name, command in GROUP.commands.items() if hasattr(command, "commands")}
 COMMANDS = [(name,) for name in GROUP.commands] + [(group, name) for group in GROUPS for name in GROUPS[group]]
-ONLY_GROUPS = [("bench",), ("evaluate",)]
+ONLY_GROUPS = [("bench",), ("evaluate",), ("train",)]
 """Commands that do nothing of their own."""
 
 
@@ -52,7 +52,19 @@ def test_every_command_speaks_json(path):
 
 def test_options_are_where_they_make_sense():
     """Galleries, weights and engines can be chosen wherever they are used."""
-    of_galleries = {"index", "enrol", "who", "search", "cluster", "name", "people", "stats", "reindex"}
+    of_galleries = {
+        "index",
+        "enrol",
+        "who",
+        "search",
+        "cluster",
+        "name",
+        "people",
+        "stats",
+        "reindex",
+        "mark",
+        "calibrate",
+    }
     assert {name for (name, *rest) in COMMANDS if not rest and "--gallery" in options(name)} == of_galleries
     analysing = {"index", "enrol", "who", "verify", "search", "cluster", "people", "reindex"}
     assert {name for (name, *rest) in COMMANDS if not rest and "--engine" in options(name)} == analysing

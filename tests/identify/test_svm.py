@@ -13,6 +13,8 @@ from facesearch.errors import ModelError
 from facesearch.identify import svm
 from facesearch.testing import random_units
 
+OF = {"recipe": "r", "token": "t"}
+
 
 def people(count, faces, seed=0, spread=0.5, dim=128):
     """Unit rows and ids: ``faces`` of each of ``count`` people around centres of their own."""
@@ -54,7 +56,7 @@ def test_nobody_enrolled():
     machine = svm.train(nobody, [])
     assert machine.people == ()
     assert names(machine, random_units(2, 128), nobody, []) == [None, None]
-    assert svm.Svm.from_bytes(machine.to_bytes(**of), **of).coef.shape == (0, 128)
+    assert svm.Svm.from_bytes(machine.to_bytes(**OF), **OF).coef.shape == (0, 128)
 
 
 def test_margin_alone_and_distance_alone_do_not_name():
@@ -111,8 +113,8 @@ def test_agrees_with_scikit_learn():
 def test_bytes_round_trip():
     """A trained SVM survives as bytes that hold no pickle."""
     machine = svm.train(*people(3, 2))
-    data = machine.to_bytes(recipe="r", token="t")
-    again = svm.Svm.from_bytes(data, recipe="r", token="t")
+    data = machine.to_bytes(**OF)
+    again = svm.Svm.from_bytes(data, **OF)
     assert again.people == machine.people
     np.testing.assert_array_equal(again.coef, machine.coef)
     np.testing.assert_array_equal(again.intercept, machine.intercept)
@@ -128,12 +130,13 @@ def evil():
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"PK\x03\x04 no", b"not a file", evil(), svm.train(*people(3, 2)).to_bytes(recipe="r", token="t")[:-40]]
+    "data",
+    [b"", b"PK\x03\x04 no", b"not a file", evil(), svm.train(*people(3, 2)).to_bytes(**OF)[:-40]],
 )
 def test_other_bytes_are_refused(data):
     """Damaged bytes and pickles are a ModelError."""
     with pytest.raises(ModelError, match="not a trained SVM"):
-        svm.Svm.from_bytes(data, recipe="r", token="t")
+        svm.Svm.from_bytes(data, **OF)
 
 
 def test_answering_imports_no_scikit_learn():
@@ -144,7 +147,56 @@ def test_answering_imports_no_scikit_learn():
         from facesearch.testing import random_units
         rows, ids = random_units(4, 8), list("abcd")
         machine = svm.train(rows[:1], ids[:1])
+        of = {"recipe": "r", "token": "t"}
         svm.identify(svm.Svm.from_bytes(machine.to_bytes(**of), **of), rows, rows, ids, range(4), threshold=1.0)
         knn.identify(rows, rows, ids, [0] * 4, threshold=0.01)
         assert not {"sklearn", "scipy"} & set(sys.modules)"""
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_file_of_other_enrolments_is_refused():
+    """The recipe and the state of the enrolments are inside of the file, and must be those asked for."""
+    data = svm.train(*people(3, 2)).to_bytes(**OF)
+    for other in ({"recipe": "other"}, {"token": "other"}):
+        with pytest.raises(ModelError, match="other enrolments"):
+            svm.Svm.from_bytes(data, **{**OF, **other})
+
+
+def test_the_order_of_enrolment_does_not_matter():
+    """Shuffled faces give the same bits, and so the same answers."""
+    enrolled, persons = people(6, 4, spread=1.0)
+    order = np.random.default_rng(3).permutation(len(persons))
+    first, second = svm.train(enrolled, persons), svm.train(enrolled[order], [persons[place] for place in order])
+    assert first.people == second.people
+    np.testing.assert_array_equal(first.coef, second.coef)
+    np.testing.assert_array_equal(first.intercept, second.intercept)
+
+
+def test_the_most_alike_rivals_stand_for_all():
+    """Told from the most alike half of the others, people keep their margins; told from one face they do not."""
+    enrolled, persons = people(40, 5, spread=0.8)
+    probes, _ = people(40, 2, seed=5, spread=0.8)
+    every = svm.train(enrolled, persons, rivals=195).margins(probes)
+    half = svm.train(enrolled, persons, rivals=100).margins(probes)
+    near = every > -0.7
+    assert np.abs(every - half)[near].max() < 0.05
+    assert np.abs(every - svm.train(enrolled, persons, rivals=1).margins(probes))[near].max() > 0.3
+    np.testing.assert_array_equal(every, svm.train(enrolled, persons, rivals=10**6).margins(probes))
+
+
+def test_two_faces_of_a_photo_never_get_one_name():
+    """Of two faces of a photo that both are nearest to one person, one gets another name or none."""
+    enrolled, persons = people(5, 3)
+    machine = svm.train(enrolled, persons)
+    probes = np.vstack([enrolled[:1], enrolled[1:2], enrolled[2:3]])
+    found = [d.person for d in svm.identify(machine, probes, enrolled, persons, ["a"] * 3, threshold=0.9)]
+    assert found.count("p00") == 1
+
+
+def test_a_person_with_one_photo_beside_others_with_many():
+    """A single enrolled face is enough, also where everybody else has ten."""
+    enrolled, persons = people(8, 10)
+    kept = [0, *range(10, 80)]
+    machine = svm.train(enrolled[kept], persons[:1] + persons[10:])
+    probes, truth = people(8, 2, seed=5)
+    assert names(machine, probes, enrolled[kept], persons[:1] + persons[10:]) == truth

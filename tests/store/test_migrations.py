@@ -26,8 +26,8 @@ REBUILD_FACE = '''"""Rebuilds the table that most others refer to, as a batch mi
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade():
@@ -49,7 +49,7 @@ def next_version(tmp_path, monkeypatch):
     def update(source):
         folder = tmp_path / "a folder with 100%s" / "migrations"
         shutil.copytree(migrate.migrations_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "versions" / "0002_rebuild.py").write_text(source)
+        (folder / "versions" / "0003_rebuild.py").write_text(source)
         monkeypatch.setattr(migrate, "migrations_folder", lambda: folder)
         return folder
 
@@ -69,6 +69,7 @@ def filled(folder, make):
         store.reject([3], person.id)
         store.reject([6], None)
         store.save_clusters(make.recipe.key, {"one": [9, 12], "two": [15]})
+        store.save_calibration(make.recipe.key, "{}")
         store.add_failure(make.stamp(500), "not a picture", "v1")
         store.delete_photos([store.photo_by_pixel_hash("p99").id])
     counts = row_counts(folder)
@@ -129,6 +130,54 @@ def test_alembic_sees_no_difference_to_the_models(store):
         assert set(inspect(connection).get_table_names()) == {*Base.metadata.tables, "alembic_version"}
 
 
+@pytest.fixture
+def first_schema(folder, filled):
+    """The gallery of ``filled`` as the first version of the program would have made it; returns the row counts."""
+    from alembic import command
+    from alembic.config import Config
+
+    old = folder / "old.sqlite"
+    old.touch(mode=0o600)
+    engine = sqlite.open_engine(old, timeout=1)
+    config = Config()
+    config.set_main_option("script_location", str(migrate.migrations_folder()).replace("%", "%%"))
+    with engine.connect() as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+    raw = sqlite3.connect(old)
+    raw.execute("ATTACH ? AS new", (str(folder / "gallery.sqlite"),))
+    for (table,) in raw.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall():
+        names = ", ".join(f'"{row[1]}"' for row in raw.execute(f'PRAGMA main.table_info("{table}")'))
+        if table != "alembic_version":
+            raw.execute(f'DELETE FROM main."{table}"')
+            raw.execute(f'INSERT INTO main."{table}" ({names}) SELECT {names} FROM new."{table}"')
+    raw.commit()
+    raw.close()
+    for path in folder.glob("gallery.sqlite*"):
+        path.unlink()
+    old.rename(folder / "gallery.sqlite")
+    return {**filled[0], "calibration": 0}
+
+
+def test_a_gallery_of_the_first_version_opens(folder, first_schema, make):
+    """A gallery of schema 0001 keeps every row and name, and can hold marks and calibrations."""
+    assert revision(folder)[0] == "0001"
+    with Store.open(folder) as store:
+        assert len(store.enrolled(make.recipe).face_ids) == 40
+        assert store.faces([1])[1].person == "Ada"
+        assert store.marked() == set()
+        assert store.mark(1, "collage")
+        store.save_calibration(make.recipe.key, "{}")
+    assert revision(folder)[0] == migrate.known_revisions(migrate.migrations_folder())[-1]
+    counts = row_counts(folder)
+    journal = {"event", "commit_log", "calibration"}
+    assert {name: count for name, count in counts.items() if name not in journal} == {
+        name: count for name, count in first_schema.items() if name not in journal
+    }
+    assert counts["event"] == first_schema["event"] + 1
+
+
 def test_a_migration_keeps_every_row(folder, filled, next_version, make):
     """A batch migration that rebuilds ``face`` and ``photo`` keeps each table's row count and what is in it."""
     next_version(REBUILD_FACE)
@@ -136,7 +185,7 @@ def test_a_migration_keeps_every_row(folder, filled, next_version, make):
         assert len(store.enrolled(make.recipe).face_ids) == 40
         assert store.faces([1])[1].person == "Ada"
     assert row_counts(folder) == filled[0]
-    assert revision(folder) == ("0002", True)
+    assert revision(folder) == ("0003", True)
 
 
 def test_foreign_keys_would_empty_the_children(folder, filled, next_version, monkeypatch):
@@ -162,7 +211,7 @@ def test_a_bad_migration_changes_nothing(folder, filled, next_version, source):
     with pytest.raises(StoreError):
         Store.open(folder)
     assert row_counts(folder) == filled[0]
-    assert revision(folder) == ("0001", False)
+    assert revision(folder) == ("0002", False)
 
 
 @pytest.mark.parametrize("moment", ["in the middle", "after"])
@@ -179,12 +228,12 @@ def test_kill_during_a_migration(folder, filled, next_version, start_ready, mome
     )
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert revision(folder) == (("0001", False) if moment == "in the middle" else ("0002", True))
+    assert revision(folder) == (("0002", False) if moment == "in the middle" else ("0003", True))
     assert row_counts(folder) == filled[0]
-    (migrations / "versions" / "0002_rebuild.py").write_text(REBUILD_FACE)
+    (migrations / "versions" / "0003_rebuild.py").write_text(REBUILD_FACE)
     Store.open(folder).close()
     assert row_counts(folder) == filled[0]
-    assert revision(folder) == ("0002", True)
+    assert revision(folder) == ("0003", True)
 
 
 def test_one_private_backup_before(folder, filled, next_version):
@@ -197,7 +246,7 @@ def test_one_private_backup_before(folder, filled, next_version):
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert sorted(path.name for path in folder.iterdir()) == ["gallery.lock", "gallery.sqlite", "gallery.sqlite.backup"]
     shutil.copy(backup, folder / "gallery.sqlite")
-    assert revision(folder) == ("0001", False)
+    assert revision(folder) == ("0002", False)
     assert row_counts(folder) == filled[0]
 
 
@@ -207,7 +256,7 @@ def test_no_migration_beside_a_writer(folder, filled, next_version, start_ready)
     next_version(REBUILD_FACE)
     with pytest.raises(GalleryBusyError, match=str(process.pid)):
         Store.open(folder, timeout=0.2)
-    assert revision(folder) == ("0001", False)
+    assert revision(folder) == ("0002", False)
 
 
 def test_migrations_are_found_in_a_package_first(tmp_path):
@@ -239,7 +288,7 @@ def test_a_stale_copy_of_an_editable_install_is_never_used(tmp_path):
     shutil.copytree(source, checkout / "facesearch", ignore=shutil.ignore_patterns("__pycache__", "migrations"))
     shutil.copytree(migrate.migrations_folder(), checkout / "migrations")
     shutil.copytree(migrate.migrations_folder(), tmp_path / "site" / "facesearch" / "migrations")
-    (checkout / "migrations" / "versions" / "0002_new.py").write_text("")
+    (checkout / "migrations" / "versions" / "0003_new.py").write_text("")
     code = "from facesearch.store import migrate as m; print(m.known_revisions(m.migrations_folder()))"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -249,7 +298,7 @@ def test_a_stale_copy_of_an_editable_install_is_never_used(tmp_path):
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == "['0001', '0002']"
+    assert done.stdout.strip() == "['0001', '0002', '0003']"
 
 
 def test_missing_migrations(monkeypatch, tmp_path):
