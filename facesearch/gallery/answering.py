@@ -99,7 +99,9 @@ def who(
     with store.reading():
         known = evidence.current(front_end.recipe).without(without)
         usable = _usable(store, seen, known.stored)
-    photos = [0] * len(seen.faces)
+        # In a collage two faces may be one person's: each face is a photo of its own.
+        several = seen.photo_id is not None and seen.photo_id in store.marked("collage")
+    photos = range(len(seen.faces)) if several else [0] * len(seen.faces)
     probes = seen.analysis.vectors
     plain = threshold is not None
     rate = FPIR if fpir is None else fpir

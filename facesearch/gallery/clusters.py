@@ -28,7 +28,10 @@ def cluster_unnamed(store: Store, front_end: FrontEnd, *, threshold: float = CUT
     with store.writing():
         unnamed = store.unnamed(front_end.recipe)
         low = unnamed.low
-        labels = cluster(unnamed.vectors, unnamed.photo_ids, threshold=threshold, weak=low)
+        # In a collage two faces may be one person's: each face is a photo of its own.
+        collages = np.isin(unnamed.photo_ids, list(store.marked("collage")))
+        photos = np.where(collages, -unnamed.face_ids, unnamed.photo_ids)
+        labels = cluster(unnamed.vectors, photos, threshold=threshold, weak=low)
         groups: dict[str, list[int]] = {}
         for label in range(int(labels.max(initial=-1)) + 1):
             rows = np.flatnonzero(labels == label)
