@@ -100,12 +100,11 @@ def _show(found: "AlbumCalibration") -> None:
         f" who share photos ({plural(fit.pairs, 'pair')} of faces in {plural(fit.photos, 'photo')})",
     )
     columns([(label if place == 0 else "", text) for place, (label, text) in enumerate(_left_out(found))])
-    direction = "nearer" if fit.shift < 0 else "farther"
-    say(
-        "strangers are ",
-        (f"{abs(fit.shift):.2f} {direction}", "bold"),
-        f" than in the built-in calibration ({fit.low:+.2f} to {fit.high:+.2f})",
-    )
+    if f"{abs(fit.shift):.2f}" == "0.00":
+        difference = ("as far apart as", "bold")
+    else:
+        difference = (f"{abs(fit.shift):.2f} {'nearer' if fit.shift < 0 else 'farther'} than", "bold")
+    say("strangers are ", difference, f" in the built-in calibration ({fit.low:+.2f} to {fit.high:+.2f})")
     rows: list[tuple[Cell, ...]] = [
         (
             f"{far:g}",

@@ -56,6 +56,7 @@ def test_options_are_where_they_make_sense():
         "index",
         "enrol",
         "who",
+        "why",
         "search",
         "cluster",
         "name",
@@ -66,7 +67,7 @@ def test_options_are_where_they_make_sense():
         "calibrate",
     }
     assert {name for (name, *rest) in COMMANDS if not rest and "--gallery" in options(name)} == of_galleries
-    analysing = {"index", "enrol", "who", "verify", "search", "cluster", "people", "reindex"}
+    analysing = {"index", "enrol", "who", "verify", "why", "search", "cluster", "people", "reindex"}
     assert {name for (name, *rest) in COMMANDS if not rest and "--engine" in options(name)} == analysing
     assert {name for (name, *rest) in COMMANDS if not rest and "--weights" in options(name)} == {*analysing, "demo"}
     assert "--weights" in options("models", "pull")

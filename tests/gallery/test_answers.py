@@ -166,7 +166,7 @@ def test_wrong_questions_are_said(gallery, tmp_path):
     path = painted(tmp_path / "a.png", RED)
     with pytest.raises(ConfigError, match="no method 'tree'") as caught:
         gallery.who(path, method="tree")
-    assert caught.value.hint == "methods: knn, svm"
+    assert caught.value.hint == "methods: auto, knn, svm"
     with pytest.raises(ConfigError, match="k must be 1 or more"):
         gallery.who(path, k=0)
     with pytest.raises(PhotoError):

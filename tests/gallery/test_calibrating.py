@@ -14,6 +14,9 @@ from facesearch.store import NewAnalysis, NewPhoto
 from facesearch.testing import paint, random_units
 from facesearch.types import Box, Face, Landmarks, Recipe
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def store(gallery):
