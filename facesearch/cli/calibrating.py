@@ -29,7 +29,7 @@ def calibrate(
     gallery: GalleryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure what distances mean in your own album; verify, who and search go by it from then on.
+    """Measure what distances mean in your own album; who, search and verify --gallery go by it from then on.
 
     No names are needed: two faces in one photo are almost always two people. How far apart they are is compared with
     the people that the model was calibrated on, and the thresholds are moved by the difference. Every couple of people
@@ -41,6 +41,8 @@ def calibrate(
       facesearch mark collage.jpg collage
       facesearch calibrate --reset
     """
+    if reset and output is not None:
+        raise typer.BadParameter("--reset measures nothing, so there is no picture")
     with open_gallery(gallery) as opened:
         if reset:
             was = opened.reset_calibration()

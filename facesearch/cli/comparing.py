@@ -10,6 +10,7 @@ from facesearch.cli.options import (
     DeviceOption,
     EngineOption,
     FarOption,
+    GalleryOption,
     JsonOption,
     MegapixelsOption,
     MinFaceOption,
@@ -19,7 +20,7 @@ from facesearch.cli.options import (
     WeightsOption,
 )
 from facesearch.cli.output import columns, emit, one_in, tell, warn
-from facesearch.cli.session import use_weights
+from facesearch.cli.session import open_gallery, use_weights
 
 if TYPE_CHECKING:
     from facesearch.cli.output import Cell
@@ -36,6 +37,7 @@ def verify(
     min_face: MinFaceOption = None,
     thorough: ThoroughOption = False,
     max_megapixels: MegapixelsOption = None,
+    gallery: GalleryOption = None,
     engine: EngineOption = "onnx",
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
@@ -46,21 +48,33 @@ def verify(
     Says how many pairs of strangers are as near, by what was measured on other people's photos: press photos of adults.
     Relatives, children and small faces are taken for each other more often. Exits with 0 for the same person, 1 for
     different people, 2 where a photo cannot be used. Where a photo has several faces, the most prominent one is
-    compared, and said so.
+    compared, and said so. Needs no gallery; with --gallery, distances mean what `facesearch calibrate` found there.
 
     Examples:
       facesearch verify passport.jpg selfie.jpg
       facesearch verify a.jpg b.jpg --far 1e-4 && echo same
     """
     use_weights(weights)
-    from facesearch import pipeline
-    from facesearch.gallery import verification
     from facesearch.identify.calibration import built_in
-    from facesearch.images.load import MAX_MEGAPIXELS
 
-    scope = pipeline.Scope(min_face, thorough, device, max_megapixels=max_megapixels or MAX_MEGAPIXELS)
-    front_end = pipeline.make_front_end(engine=engine, scope=scope, tell=tell)
-    verdict = verification.verify(front_end, a, b, far=far, threshold=threshold, strict=strict)
+    if gallery is not None:
+        with open_gallery(
+            gallery,
+            engine=engine,
+            max_megapixels=max_megapixels,
+            min_face=min_face,
+            thorough=thorough,
+            device=device,
+        ) as opened:
+            verdict = opened.verify(a, b, far=far, threshold=threshold, strict=strict)
+    else:
+        from facesearch import pipeline
+        from facesearch.gallery import verification
+        from facesearch.images.load import MAX_MEGAPIXELS
+
+        scope = pipeline.Scope(min_face, thorough, device, max_megapixels=max_megapixels or MAX_MEGAPIXELS)
+        front_end = pipeline.make_front_end(engine=engine, scope=scope, tell=tell)
+        verdict = verification.verify(front_end, a, b, far=far, threshold=threshold, strict=strict)
     if as_json:
         emit(verdict_document(verdict))
     else:

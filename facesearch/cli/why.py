@@ -24,7 +24,6 @@ from facesearch.cli.output import columns, emit, one_in, tell, warn
 from facesearch.cli.places import short
 from facesearch.cli.progress import bar
 from facesearch.cli.session import open_gallery, use_weights
-from facesearch.config import default_gallery
 from facesearch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -70,8 +69,9 @@ def why(
     farther apart makes them alike, one without which they are nearer tells them apart: orange and blue in the picture
     of --output. Also says how rare such a distance is, and what may be wrong with the photos.
 
-    The answer is that of `verify`. Where there is a gallery, it says too who else in it is near to A, and compares as
-    the gallery does. Exits with 0 for the same person, 1 for different people, 2 where a photo cannot be used.
+    The answer is that of `verify`. With --gallery, it says too who else in it is near to A, and compares as the gallery
+    does; --person looks in the usual gallery without that. Exits with 0 for the same person, 1 for different people, 2
+    where a photo cannot be used.
 
     Examples:
       facesearch why passport.jpg selfie.jpg --output why.png
@@ -79,7 +79,7 @@ def why(
     """
     _check(b, person, output)
     wanted: dict[str, Any] = {"far": far, "threshold": threshold, "strict": strict}
-    if person is not None or gallery is not None or any(default_gallery().glob("*.sqlite")):
+    if person is not None or gallery is not None:
         with open_gallery(
             gallery,
             weights=weights,

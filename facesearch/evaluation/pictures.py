@@ -15,11 +15,11 @@ from facesearch.images.align import CropSettings, crop
 from facesearch.images.detail import sharp_enough
 from facesearch.images.draw import contact_sheet, save_png
 from facesearch.images.load import load
+from facesearch.images.plots import figure_and_axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -112,18 +112,6 @@ def _distances(rates: Rates, threshold: float) -> Figure:
     axes.set_xlim(0, MAX_DISTANCE + _BAR)
     axes.legend(frameon=False)
     return figure
-
-
-def figure_and_axes() -> tuple[Figure, Axes]:
-    """A figure of its own, without pyplot: nothing is left open, and no screen is needed."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 5), dpi=120, layout="constrained")
-    axes = figure.add_subplot()
-    axes.grid(color="#dee2e6", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
 
 
 def save_figure(figure: Figure, target: Path) -> None:

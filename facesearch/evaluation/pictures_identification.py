@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facesearch.evaluation.outcomes import RANKS
-from facesearch.evaluation.pictures import figure_and_axes, save_figure
+from facesearch.evaluation.pictures import save_figure
+from facesearch.images.plots import figure_and_axes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -152,8 +152,8 @@ def _require_enough(found: Pairs, kept: NDArray[np.bool_]) -> None:
     people = len(np.unique(found.people[kept]))
     if couples < LEAST_COUPLES or people < LEAST_PEOPLE:
         raise ConfigError(
-            f"too few people share photos: {couples:,} couples of {people:,} people, at least {LEAST_COUPLES} couples "
-            f"of {LEAST_PEOPLE} people are needed",
+            f"too few people share photos: {couples:,} {'couple' if couples == 1 else 'couples'} of {people:,} people, "
+            f"at least {LEAST_COUPLES} couples of {LEAST_PEOPLE} people are needed",
             hint="index more photos that show several people; until then the built-in calibration is used",
         )
 

@@ -12,6 +12,8 @@ from PIL import Image
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 _LOWEST, _HIGHEST = 3e-4, 0.999
@@ -28,6 +30,18 @@ class Line:
     colour: str
 
 
+def figure_and_axes() -> tuple[Figure, Axes]:
+    """A figure of its own, without pyplot: nothing is left open, and no screen is needed."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), dpi=120, layout="constrained")
+    axes = figure.add_subplot()
+    axes.grid(color=_GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
 def rates_plot(
     lines: Sequence[Line], rates: NDArray[np.float64], interval: tuple[NDArray[np.float64], NDArray[np.float64]]
 ) -> Image.Image:
@@ -41,13 +55,7 @@ def rates_plot(
     Returns:
         An RGB picture, 960 by 600 pixels.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 5), dpi=120, layout="constrained")
-    axes = figure.add_subplot()
-    axes.grid(color=_GRID, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    figure, axes = figure_and_axes()
     axes.fill_betweenx(rates, *interval, color=_BAND, linewidth=0, label="95 % interval")
     for line in lines:
         axes.plot(line.distances, line.rates, color=line.colour, label=line.label)

@@ -267,3 +267,18 @@ def test_a_rate_is_said_where_it_is_known(run, photo, monkeypatch):
     monkeypatch.setattr(verification, "verify", lambda *a, **o: replace(verify(*a, **o), far=5e-5))
     shown = run("verify", photo("a.png", "red"), photo("b.png", "red"))
     assert shown.out.splitlines()[1] == "               about 1 in 20,000 pairs of strangers are this close"
+
+
+def test_verify_in_a_gallery(run, photo, album, tmp_path):
+    """With --gallery a verdict goes by the gallery's own calibration; without, no gallery is looked at."""
+    from facesearch.store.store import Store
+
+    a, b = photo("a.png", "red"), photo("b.png", "rust")
+    usual = run("verify", a, b, "--json").document
+    with Store.open(tmp_path / "own.gallery") as store:
+        store.save_calibration(store.state().recipe, '{"shift": -0.2}')
+    moved = run("verify", a, b, "--gallery", tmp_path / "own.gallery", "--json").document
+    assert moved["distance"] == usual["distance"]
+    assert moved["threshold"] == pytest.approx(usual["threshold"] - 0.2)
+    assert moved["far"] > usual["far"]
+    assert run("verify", a, b, "--json").document == usual

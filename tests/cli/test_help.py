@@ -53,6 +53,7 @@ def test_every_command_speaks_json(path):
 def test_options_are_where_they_make_sense():
     """Galleries, weights and engines can be chosen wherever they are used."""
     of_galleries = {
+        "verify",
         "index",
         "enrol",
         "who",

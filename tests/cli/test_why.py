@@ -90,9 +90,11 @@ def test_a_person_of_the_gallery(run, photo, album):
     assert document.document["b"]["id"] == "3"
 
 
-def test_two_photos_beside_the_gallery_that_is_there(run, photo, album):
-    """Where there is a gallery two photos are compared with its people too."""
-    shown = run("why", photo("p.png", "blue", width=500), photo("q.png", "blue", width=510))
+def test_two_photos_beside_a_gallery(run, photo, album, tmp_path):
+    """With --gallery two photos are compared with its people too; without, no gallery is looked at."""
+    a, b = photo("p.png", "blue", width=500), photo("q.png", "blue", width=510)
+    assert "nearest other" not in run("why", a, b).out
+    shown = run("why", a, b, "--gallery", tmp_path / "own.gallery")
     assert shown.code == 0
     last = shown.out.splitlines()[-1].split()
     assert last[:2] == ["nearest", "other"]
