@@ -24,7 +24,8 @@ def report(monkeypatch) -> dict[str, int]:
         tell("showing off")
         progress(0, 1, "")
         score = Score("ada", "knn", 5, chosen["right"], 5 - chosen["right"], 0, 5)
-        pair = Comparison("val/ada/1.jpg", f"val/bob/{'x' * 90}.jpg", False, Verdict(False, 1.5, 0.96, face, face))
+        verdict = Verdict(False, 1.5, 0.96, face, face, 0.1, 0.99)
+        pair = Comparison("val/ada/1.jpg", f"val/bob/{'x' * 90}.jpg", False, verdict)
         pictures = (output / "a.png",)
         return DemoReport(done, done, (score,), (pair,), Clustering((), 1), (("1", 5, "ada"),), output, pictures)
 

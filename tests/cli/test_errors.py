@@ -10,7 +10,7 @@ import pytest
     [
         (["verify", "a"], "missing argument 'B'"),
         (["nonsense"], "no such command 'nonsense'"),
-        (["who", "x", "--method", "magic"], "'magic' is not one of 'knn', 'svm'"),
+        (["who", "x", "--method", "magic"], "'magic' is not one of 'auto', 'knn', 'svm'"),
         (["verify", "a", "b", "--threshold", "5"], "invalid value for '--threshold'"),
         (["who", "x", "-k", "0"], "invalid value for '-k'"),
         (["stats", "--unheard-of"], "no such option: --unheard-of"),

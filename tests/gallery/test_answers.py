@@ -282,7 +282,8 @@ class TestVerify:
         same = sample_gallery.verify(madonna[1], madonna[3])
         other = sample_gallery.verify(madonna[0], ben[0])
         assert (same.same, other.same) == (True, False)
-        assert same.distance < same.threshold == other.threshold == pytest.approx(1.0, abs=0.02) < other.distance <= 4
+        assert same.distance < same.threshold == other.threshold < other.distance <= 4
+        assert same.threshold == pytest.approx(1.0, abs=0.02)
 
     def test_a_photo_is_at_distance_0_from_itself(self, sample_gallery, val):
         """The same photo twice is the same person, at 0 exactly, and order does not matter."""
