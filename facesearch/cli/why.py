@@ -140,7 +140,7 @@ def _show(made: "Explanation", meaning: "Calibration") -> None:
     rows: list[tuple[Cell, ...]] = [
         (answer, f"distance {verdict.distance:.2f}, threshold {verdict.threshold:.2f}"),
         ("", f"{one_in(verdict.far, meaning.least_far)} pairs of strangers are this close"),
-        ("", f"{1 - verdict.tar:.1%} of the pairs of one person are farther apart"),
+        ("", f"{_share(1 - verdict.tar)} of the pairs of one person are farther apart"),
     ]
     names = ("A", "B" if made.person is None else made.person.person)
     faces = ((made.a, made.notes_a, made.map_a), (made.b, made.notes_b, made.map_b))
@@ -149,6 +149,10 @@ def _show(made: "Explanation", meaning: "Calibration") -> None:
     if made.nearest is not None:
         rows.append(("nearest other", f"{made.nearest.person} {made.nearest.distance:.2f}"))
     columns(rows)
+
+
+def _share(share: float) -> str:
+    return "fewer than 0.1%" if share < 0.001 else f"{share:.1%}"
 
 
 def _rests_on(verdict: "Verdict", grid: "Grid") -> str:
