@@ -278,8 +278,16 @@ def test_ctrl_c_keeps_what_was_analysed(gallery, album, counting_fake, after):
     assert counting_fake.seen["pictures"] - pictures <= 5 - kept + TURNED
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C is an interrupt here, though a test run in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("after", [1, 3, 5])
-def test_ctrl_c_just_after_a_commit(gallery, album, monkeypatch, after):
+def test_ctrl_c_just_after_a_commit(gallery, album, monkeypatch, ctrl_c, after):
     """A Ctrl-C between a commit and its count does not make the report forget photos that are in the gallery."""
     monkeypatch.setattr(indexing, "GROUP_PHOTOS", 2)
     store = gallery._store
