@@ -114,6 +114,8 @@ def who(
         hint("there is no enrolled face to compare with: facesearch enrol NAME PHOTO")
     if drawn:
         tell(f"drawn: {drawn[0]}" if len(drawn) == 1 else f"{len(drawn):,} pictures in {drawn[0].parent}")
+    if method == "auto" and any(answer.method == "svm" for answer in answers):
+        tell("answered by the SVM, which `facesearch train svm` found to be better here")
     if method == "svm" and any(answer.method == "knn" for answer in answers):
         hint("svm is not trained for the names as they are now, knn answered: facesearch train svm")
     for photo in answered:

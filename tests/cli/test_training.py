@@ -99,3 +99,16 @@ def test_bench_identify_measures():
     assert (found.people, found.faces, found.runs) == (5, 20, 1)
     assert min(found.train_seconds, *found.answer_ms.values()) > 0
     assert told == ["run 1 of 1"]
+
+
+def test_auto_says_that_the_svm_answered(run, album, photo, monkeypatch):
+    """Where ``auto`` takes the SVM, it is said; where k-NN had to answer for an SVM that may not be trained, too."""
+    from facesearch.identify import crossval
+
+    probe = photo("p.png", "red", width=500)
+    assert run("who", probe).err == ""
+    assert "svm is not trained for the names" in run("who", probe, "--method", "svm", "--no-train").err
+    monkeypatch.setattr(crossval, "choose", lambda _: crossval.Choice("svm", "it is better"))
+    run("train", "svm")
+    assert "answered by the SVM" in run("who", probe).err
+    assert run("who", probe, "--method", "svm", "--no-train").err == ""
