@@ -65,10 +65,7 @@ def compare(
     distances, apartness, gains, scores = (np.zeros(shape) for _ in range(4))
     table = Table(faces.people, distances, apartness, gains, scores, np.empty(shape, dtype=np.int64))
     for rows, apart in faces.distances(probes, usable):
-        near = np.argsort(apart, axis=1, kind="stable")[:, :k]  # (b, k)
-        voting = np.zeros(apart.shape, dtype=bool)
-        np.put_along_axis(voting, near, values=True, axis=1)
-        voting &= apart < threshold
+        voting = _nearest(apart, k) & (apart < threshold)
         weights = np.where(voting, threshold - apart, 0.0)
         table.distances[rows] = nearest = faces.nearest(apart)
         whole = faces.evidence(apart)
@@ -80,6 +77,16 @@ def compare(
     every = table.gains.sum(axis=1, keepdims=True)
     np.divide(table.gains, every, out=table.scores, where=every > 0)
     return table
+
+
+def _nearest(apart: NDArray[np.float64], k: int) -> NDArray[np.bool_]:
+    """Which k columns of each row are smallest, (b, n); of equal ones the first."""
+    k = min(k, apart.shape[1])
+    if k == 0:
+        return np.zeros(apart.shape, dtype=np.bool_)
+    last = np.partition(apart, k - 1, axis=1)[:, k - 1 : k]
+    near, ties = apart < last, apart == last
+    return near | (ties & (np.cumsum(ties, axis=1) <= k - near.sum(axis=1, keepdims=True)))
 
 
 def identify(

@@ -127,6 +127,15 @@ def test_an_added_person_who_is_farther_never_wins(seed, threshold, plain):
             assert two.person != "new"
 
 
+@given(st.lists(st.sampled_from([0.0, 0.1, 0.2, float("inf")]), max_size=9), st.integers(1, 6))
+def test_the_k_nearest_are_those_of_a_stable_sort(apart, k):
+    """Of equal distances the first ones are among the k nearest."""
+    row = np.array([apart])
+    expected = np.zeros(len(apart), dtype=bool)
+    expected[np.argsort(row[0], kind="stable")[:k]] = True
+    assert knn._nearest(row, k)[0].tolist() == expected.tolist()
+
+
 def test_bad_arguments():
     """A k below 1 and ids that do not match the faces are refused."""
     with pytest.raises(ValueError, match="k must be"):
