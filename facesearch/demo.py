@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facesearch.gallery.answering import METHODS
 from facesearch.gallery.gallery import Gallery
+from facesearch.identify.crossval import METHODS
 from facesearch.models import export
 
 if TYPE_CHECKING:

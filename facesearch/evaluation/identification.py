@@ -19,11 +19,12 @@ from facesearch.errors import FacesearchError
 from facesearch.evaluation import outcomes as rates
 from facesearch.evaluation import protocols
 from facesearch.evaluation.faces import embed, people_tree
-from facesearch.evaluation.openset import METHODS, Contest, Method
+from facesearch.evaluation.openset import Contest
 from facesearch.evaluation.outcomes import FPIRS, Outcome, Share, Spread
 from facesearch.evaluation.photo_lists import read_photos
 from facesearch.evaluation.protocols import Photos
 from facesearch.identify.calibration import FPIR, Calibration, built_in
+from facesearch.identify.crossval import METHODS, Method
 from facesearch.types import Failure
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ it is.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facesearch.evaluation.protocols import Photos, Trial
+    from facesearch.identify.crossval import Method
     from facesearch.identify.table import Table
 
-Method = Literal["knn", "svm"]
-METHODS: tuple[Method, ...] = ("knn", "svm")
 
 FARTHEST = 4.0
 """Beyond the normalized distance of anybody who could be meant: the threshold at which every stranger is looked at."""

@@ -1,8 +1,8 @@
 """Who is enrolled, who is asked about and who is a stranger: the protocols of open-set identification.
 
-All of them work on rows of photos. Near-duplicates, photos of one person that are nearer than ``NEAR``, never stand on
-both sides: where one of them is enrolled the others are set aside, so that nobody is found by a copy of an enrolled
-photo, and everybody is enrolled with as many photos as was said.
+All of them work on rows of photos. Near-duplicates of one person (``identify.shots``) never stand on both sides: where
+one of them is enrolled the others are set aside, so that nobody is found by a copy of an enrolled photo, and everybody
+is enrolled with as many photos as was said.
 """
 
 from __future__ import annotations
@@ -13,16 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facesearch.errors import ConfigError
+from facesearch.identify.shots import shots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
-
-NEAR = 0.1
-"""Squared distance below which two photos of one person count as near-duplicates. Looking at lfw-dev's nearest pairs:
-copies of one picture and shots of one moment are at 0.03 to 0.09, above 0.1 it is other occasions. Some of those come
-below it too (45 of 24,620 pairs are below); setting them aside only makes the protocol harder."""
 
 FOLDS = 10
 """Leave-one-out trains an SVM a fold, without the fold's photos: training one a photo would take hours."""
@@ -244,8 +240,5 @@ def _near_duplicates(vectors: NDArray[np.float32], people: NDArray[np.str_]) -> 
     order = np.argsort(people, kind="stable")
     starts = np.flatnonzero(np.append(True, people[order][1:] != people[order][:-1]))
     for rows in np.split(order, starts[1:]):
-        alike = vectors[rows].astype(np.float64) @ vectors[rows].T.astype(np.float64)
-        for one, two in zip(*np.nonzero(np.triu(2 - 2 * alike < NEAR, 1)), strict=True):
-            first, second = sorted((groups[rows[one]], groups[rows[two]]))
-            groups[groups == second] = first
+        groups[rows] = rows[shots(vectors[rows])]
     return groups

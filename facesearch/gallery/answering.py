@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from facesearch.types import Face
 
 Method = Literal["auto", "knn", "svm"]
-METHODS: tuple[Method, ...] = ("knn", "svm")
-"""What answers; "auto" is one of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,6 +11,7 @@ import numpy as np
 from facesearch.errors import ConfigError, NotFoundError, PhotoError, UnreadableError
 from facesearch.gallery.answering import look_at
 from facesearch.gallery.explaining import explained
+from facesearch.gallery.people import known_person
 from facesearch.gallery.places import GONE, faces_now
 from facesearch.gallery.verification import faces_meant, judge, limit_of
 from facesearch.images.load import load
@@ -124,13 +125,10 @@ def _apart(rows: NDArray[np.float32], row: NDArray[np.float32]) -> NDArray[np.fl
 
 
 def _person(store: Store, name: str) -> Person:
-    found = [person for person in store.people() if person.id == name] or store.find_people(name)
-    if not found:
+    found = known_person(store, name)
+    if found is None:
         raise NotFoundError("person", name, hint="facesearch people lists those there are")
-    if len(found) > 1:
-        ids = ", ".join(f"{person.id} ({person.faces} faces)" for person in found)
-        raise ConfigError(f"{len(found)} people are called {name!r}", hint=f"give the id instead of the name: {ids}")
-    return found[0]
+    return found
 
 
 def _on_disk(store: Store, face: Face, max_megapixels: float) -> tuple[Face, Path]:

@@ -39,7 +39,12 @@ class Enrolment:
 
 
 def person_called(store: Store, name: str) -> Person:
-    """The person of this name, or with this id; a new one where there is none.
+    """The person of this name, or with this id; a new one where there is none; see ``known_person``."""
+    return known_person(store, name) or store.create_person(name)
+
+
+def known_person(store: Store, name: str) -> Person | None:
+    """The person of this name, or with this id; None where there is none.
 
     Raises:
         ConfigError: several people have the name; the hint lists their ids.
@@ -48,7 +53,7 @@ def person_called(store: Store, name: str) -> Person:
     if len(found) > 1:
         ids = ", ".join(f"{person.id} ({person.faces} faces)" for person in found)
         raise ConfigError(f"{len(found)} people are called {name!r}", hint=f"give the id instead of the name: {ids}")
-    return found[0] if found else store.create_person(name)
+    return found[0] if found else None
 
 
 def enrol_faces(store: Store, name: str, face_ids: list[int], warnings: list[str]) -> Enrolment:

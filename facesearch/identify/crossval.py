@@ -17,6 +17,7 @@ import numpy as np
 
 from facesearch.identify import knn, svm
 from facesearch.identify.decide import decide
+from facesearch.identify.shots import shots
 from facesearch.identify.table import Enrolled
 
 if TYPE_CHECKING:
@@ -31,10 +32,6 @@ Method = Literal["knn", "svm"]
 METHODS: tuple[Method, ...] = ("knn", "svm")
 
 FOLDS = 5
-
-NEAR = 0.1
-"""Squared distance below which two faces of one person count as near-duplicates: copies and shots of one moment are at
-0.03 to 0.09 in lfw-dev, other occasions above 0.1."""
 
 LEAST_PEOPLE = 5
 LEAST_SHOTS = 3
@@ -161,11 +158,11 @@ def cross_validate(
     random = np.random.default_rng(0)
     order = svm.canonical_order(vectors)
     names = np.asarray(persons, dtype=np.str_)[order]
-    rows, shots = _sample(vectors[order], names, random)
+    rows, moments = _sample(vectors[order], names, random)
     if not len(rows):
         return ()
     faces, names = vectors[order][rows], names[rows]
-    held_out, unknown = _folds(names, shots, random)
+    held_out, unknown = _folds(names, moments, random)
     answers: dict[Method, list[_Answers]] = {method: [] for method in METHODS}
     for fold in range(FOLDS):
         stranger = unknown == fold
@@ -221,22 +218,12 @@ def _sample(
     for person in random.permutation(names[np.sort(firsts)]):
         own = np.flatnonzero(names == person)
         own = np.sort(random.permutation(own)[:MOST_FACES])
-        shots = _shots(vectors[own])
-        (able if len(np.unique(shots)) >= LEAST_SHOTS else others).append((own, shots))
+        own_shots = shots(vectors[own])
+        (able if len(np.unique(own_shots)) >= LEAST_SHOTS else others).append((own, own_shots))
     if len(able) < LEAST_PEOPLE:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     chosen = (able + others)[:MOST_PEOPLE]
-    return np.concatenate([own for own, _ in chosen]), np.concatenate([shots for _, shots in chosen])
-
-
-def _shots(vectors: NDArray[np.float32]) -> NDArray[np.int64]:
-    """A number for each of a person's faces, (n,), equal for near-duplicates and theirs."""
-    rows = vectors.astype(np.float64)
-    shots = np.arange(len(rows))
-    for one, two in zip(*np.nonzero(np.triu(2 - 2 * rows @ rows.T < NEAR, 1)), strict=True):
-        low, high = sorted((shots[one], shots[two]))
-        shots[shots == high] = low
-    return shots
+    return np.concatenate([own for own, _ in chosen]), np.concatenate([own_shots for _, own_shots in chosen])
 
 
 def _folds(

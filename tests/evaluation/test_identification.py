@@ -10,12 +10,14 @@ import pytest
 from facesearch.errors import ConfigError
 from facesearch.evaluation import protocols
 from facesearch.evaluation.identification import measure
-from facesearch.evaluation.openset import FARTHEST, METHODS, NEVER, Contest
+from facesearch.evaluation.openset import FARTHEST, NEVER, Contest
 from facesearch.evaluation.outcomes import Outcome, limit, too_few
 from facesearch.evaluation.photo_lists import read_photos
 from facesearch.evaluation.pictures_identification import draw_report
-from facesearch.evaluation.protocols import NEAR, Photos, Plan, Trial
+from facesearch.evaluation.protocols import Photos, Plan, Trial
 from facesearch.identify.calibration import Calibration, PairRates, ProbeRates, Provenance
+from facesearch.identify.crossval import METHODS
+from facesearch.identify.shots import NEAR
 from facesearch.images.load import load
 from facesearch.testing import random_units
 

@@ -11,6 +11,7 @@ from facesearch.errors import ConfigError
 from facesearch.identify import crossval
 from facesearch.identify.calibration import built_in
 from facesearch.identify.crossval import Outcome, choose, cross_validate
+from facesearch.identify.shots import shots
 from facesearch.testing import random_units
 
 
@@ -76,7 +77,7 @@ def test_copies_of_a_photo_find_nobody():
         assert len(found.truth) == 28
     chain = vectors[:1] + 0.2 * np.arange(4)[:, None] * random_units(1, 128, seed=3)
     chain = (chain / np.linalg.norm(chain, axis=1, keepdims=True)).astype(np.float32)
-    assert len(set(crossval._shots(chain).tolist())) == 1
+    assert len(set(shots(chain).tolist())) == 1
 
 
 def test_too_few_people_or_photos_give_no_comparison():
