@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from facesearch.images.align import CropSettings, crop, region
+from facesearch.images.align import CropSettings, _patch, crop, region
 from facesearch.types import Box
 
 # Many tests of some tenths of a second: `make test` runs them.
@@ -125,6 +125,17 @@ def test_a_leaning_face_is_levelled(tilt):
     plain = crop(leaning, [box], settings=settings)
     assert np.array_equal(crop(leaning, [box], tilts=[11.9], settings=settings), plain)
     assert np.array_equal(crop(leaning, [box], tilts=[tilt], settings=CropSettings(margin=0, square=True)), plain)
+
+
+@given(st.tuples(st.integers(-60, 60), st.integers(-60, 60)), st.tuples(st.integers(0, 40), st.integers(0, 40)))
+def test_the_surroundings_of_a_face_repeat_the_edge(corner, sides):
+    """Whether an area lies inside, partly or wholly beyond the photo, each of its pixels is the nearest of the photo."""
+    pixels = np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8)
+    (x, y), (wide, high) = corner, sides
+    patch, place = _patch(pixels, (x, y, x + wide, y + high))
+    rows, columns = np.arange(y, y + high + 1).clip(0, 19), np.arange(x, x + wide + 1).clip(0, 29)
+    assert place == (x, y)
+    assert np.array_equal(patch, pixels[rows[:, None], columns[None]])
 
 
 def test_a_leaning_face_at_the_edge_repeats_it():
