@@ -207,7 +207,7 @@ def _patch(
 
 
 def _inside(first: int, last: int, side: int) -> tuple[slice, tuple[int, int]]:
-    """What of the pixels ``first`` to ``last`` is in a photo, one at least; how often the edge comes before and after."""
+    """What of the pixels ``first`` to ``last`` is in a photo, one at least; how often the edge comes before, after."""
     start, stop = min(max(first, 0), side - 1), max(min(last + 1, side), 1)
     missing = last + 1 - first - (stop - start)
     before = min(max(start - first, 0), missing)

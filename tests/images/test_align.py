@@ -129,7 +129,7 @@ def test_a_leaning_face_is_levelled(tilt):
 
 @given(st.tuples(st.integers(-60, 60), st.integers(-60, 60)), st.tuples(st.integers(0, 40), st.integers(0, 40)))
 def test_the_surroundings_of_a_face_repeat_the_edge(corner, sides):
-    """Whether an area lies inside, partly or wholly beyond the photo, each of its pixels is the nearest of the photo."""
+    """Inside, partly or wholly beyond the photo: each pixel of an area is the nearest one of the photo."""
     pixels = np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8)
     (x, y), (wide, high) = corner, sides
     patch, place = _patch(pixels, (x, y, x + wide, y + high))
