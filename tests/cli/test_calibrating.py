@@ -11,6 +11,9 @@ from facesearch.pipeline import FrontEnd
 from facesearch.store import Store
 from facesearch.testing import FakeDetector, FakeEmbedder
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def shared(run, fill_album):

@@ -8,6 +8,9 @@ from PIL import Image
 from facesearch.testing import paint
 from facesearch.types import Box
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 PEOPLE = {
     "ada": (220, 40, 40),
     "bob": (40, 220, 40),

@@ -18,6 +18,9 @@ from facesearch.evaluation.calibration import (
 )
 from facesearch.identify.calibration import Provenance, from_json
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 NOWHERE = Provenance("drawn", 0, 0, 0, 0, "2026-11-25", "none", "0")
 
 

@@ -21,6 +21,9 @@ from facesearch.testing import random_units
 
 from .pictures import BLUE, GREEN, RED, painted
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 MARK = "f" * 32
 
 

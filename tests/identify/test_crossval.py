@@ -14,6 +14,9 @@ from facesearch.identify.crossval import Outcome, choose, cross_validate
 from facesearch.identify.shots import shots
 from facesearch.testing import random_units
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 def people(count, faces, spread=0.5, seed=0):
     """Unit rows and ids of ``count`` people with ``faces`` faces each."""
