@@ -19,8 +19,8 @@ from facesearch.cli.options import (
     ThresholdOption,
     WeightsOption,
 )
-from facesearch.cli.output import columns, emit, one_in, tell, warn
-from facesearch.cli.session import open_gallery, use_weights
+from facesearch.cli.output import columns, emit, one_in, warn
+from facesearch.cli.session import front_end_of, open_gallery
 
 if TYPE_CHECKING:
     from facesearch.cli.output import Cell
@@ -54,12 +54,12 @@ def verify(
       facesearch verify passport.jpg selfie.jpg
       facesearch verify a.jpg b.jpg --far 1e-4 && echo same
     """
-    use_weights(weights)
     from facesearch.identify.calibration import built_in
 
     if gallery is not None:
         with open_gallery(
             gallery,
+            weights=weights,
             engine=engine,
             max_megapixels=max_megapixels,
             min_face=min_face,
@@ -68,12 +68,16 @@ def verify(
         ) as opened:
             verdict = opened.verify(a, b, far=far, threshold=threshold, strict=strict)
     else:
-        from facesearch import pipeline
         from facesearch.gallery import verification
-        from facesearch.images.load import MAX_MEGAPIXELS
 
-        scope = pipeline.Scope(min_face, thorough, device, max_megapixels=max_megapixels or MAX_MEGAPIXELS)
-        front_end = pipeline.make_front_end(engine=engine, scope=scope, tell=tell)
+        front_end = front_end_of(
+            weights=weights,
+            engine=engine,
+            max_megapixels=max_megapixels,
+            min_face=min_face,
+            thorough=thorough,
+            device=device,
+        )
         verdict = verification.verify(front_end, a, b, far=far, threshold=threshold, strict=strict)
     if as_json:
         emit(verdict_document(verdict))

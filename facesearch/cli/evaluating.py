@@ -15,10 +15,10 @@ from facesearch.cli.options import (
     ThoroughOption,
     WeightsOption,
 )
-from facesearch.cli.output import columns, emit, plural, say, table, tell, warn
+from facesearch.cli.output import columns, emit, plural, say, table, warn
 from facesearch.cli.places import short
 from facesearch.cli.progress import bar
-from facesearch.cli.session import use_weights
+from facesearch.cli.session import front_end_of
 from facesearch.cli.teaching import lesson
 
 if TYPE_CHECKING:
@@ -91,15 +91,18 @@ def verification(
       facesearch evaluate verification --images lfw/ --pairs pairs.txt
       facesearch evaluate verification --images lfw/ --pairs pairs.txt --all-pairs --output report/
     """
-    use_weights(weights)
-    from facesearch import pipeline
     from facesearch.evaluation.pairs import read_pairs
     from facesearch.evaluation.verification import evaluate as measure
-    from facesearch.images.load import MAX_MEGAPIXELS
 
     listed = read_pairs(pairs, images)
-    scope = pipeline.Scope(min_face, thorough, device, max_megapixels=max_megapixels or MAX_MEGAPIXELS)
-    front_end = pipeline.make_front_end(engine=engine, scope=scope, tell=tell)
+    front_end = front_end_of(
+        weights=weights,
+        engine=engine,
+        max_megapixels=max_megapixels,
+        min_face=min_face,
+        thorough=thorough,
+        device=device,
+    )
     folder = images if all_pairs else None
     with bar() as shown:
         report = measure(listed, front_end, folder=folder, both_as=both_as, jobs=jobs, progress=shown)

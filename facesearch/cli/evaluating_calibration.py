@@ -15,9 +15,9 @@ from facesearch.cli.options import (
     ThoroughOption,
     WeightsOption,
 )
-from facesearch.cli.output import emit, plural, say, table, tell, warn
+from facesearch.cli.output import emit, plural, say, table, warn
 from facesearch.cli.progress import bar
-from facesearch.cli.session import use_weights
+from facesearch.cli.session import front_end_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,13 +75,16 @@ def calibration(
       facesearch evaluate calibration --images lfw/
       facesearch evaluate calibration --images lfw/ --data "LFW, development list" --output facenet-128.json
     """
-    use_weights(weights)
-    from facesearch import pipeline
     from facesearch.evaluation.calibration import measure
-    from facesearch.images.load import MAX_MEGAPIXELS
 
-    scope = pipeline.Scope(min_face, thorough, device, max_megapixels=max_megapixels or MAX_MEGAPIXELS)
-    front_end = pipeline.make_front_end(engine=engine, scope=scope, tell=tell)
+    front_end = front_end_of(
+        weights=weights,
+        engine=engine,
+        max_megapixels=max_megapixels,
+        min_face=min_face,
+        thorough=thorough,
+        device=device,
+    )
     with bar() as shown:
         report = measure(
             images, front_end, data=data or images.resolve().name, splits=splits, jobs=jobs, progress=shown

@@ -18,7 +18,7 @@ from facesearch.cli.options import (
 from facesearch.cli.output import columns, emit, plural, say, table, tell, warn
 from facesearch.cli.places import short
 from facesearch.cli.progress import bar
-from facesearch.cli.session import use_weights
+from facesearch.cli.session import front_end_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,16 +101,19 @@ def identification(
         raise typer.BadParameter("--gallery and --probes go together")
     if gallery is not None and (leave_one_out or halves or strangers):
         raise typer.BadParameter("--gallery and --probes leave nothing to --leave-one-out, --halves or --strangers")
-    use_weights(weights)
-    from facesearch import pipeline
     from facesearch.evaluation.identification import evaluate as measure
     from facesearch.evaluation.protocols import Plan
-    from facesearch.images.load import MAX_MEGAPIXELS
 
     plan = Plan(enrol, least, draws, strangers, leave_one_out, halves, seed)
     plan.check()
-    scope = pipeline.Scope(min_face, thorough, device, max_megapixels=max_megapixels or MAX_MEGAPIXELS)
-    front_end = pipeline.make_front_end(engine=engine, scope=scope, tell=tell)
+    front_end = front_end_of(
+        weights=weights,
+        engine=engine,
+        max_megapixels=max_megapixels,
+        min_face=min_face,
+        thorough=thorough,
+        device=device,
+    )
     lists = None if gallery is None or probes is None else (gallery, probes)
     with bar() as shown:
         report = measure(images, front_end, plan, lists=lists, jobs=jobs, progress=shown, step=_step)

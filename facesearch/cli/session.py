@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from facesearch.cli.options import Engine
     from facesearch.gallery.gallery import Gallery
+    from facesearch.pipeline import FrontEnd
 
 
 def use_weights(path: Path | None) -> None:
@@ -28,6 +29,30 @@ def use_weights(path: Path | None) -> None:
     if not path.is_file():
         raise ConfigError(f"--weights {path}: no such file", hint="give the path of a facenet_keras.h5")
     os.environ[WEIGHTS_VARIABLE] = str(path)
+
+
+def front_end_of(
+    *,
+    weights: Path | None,
+    engine: Engine,
+    max_megapixels: float | None,
+    min_face: float | None,
+    thorough: bool,
+    device: str,
+) -> FrontEnd:
+    """What analyses photos for a command that needs no gallery; arguments as for ``open_gallery``.
+
+    Raises:
+        ConfigError: there are no such weights, or no such device.
+        ModelError: the models cannot be had.
+    """
+    use_weights(weights)
+    from facesearch import pipeline
+    from facesearch.images.load import MAX_MEGAPIXELS
+
+    limit = MAX_MEGAPIXELS if max_megapixels is None else max_megapixels
+    scope = pipeline.Scope(min_face, thorough, device, max_megapixels=limit)
+    return pipeline.make_front_end(engine=engine, scope=scope, tell=tell)
 
 
 def open_gallery(

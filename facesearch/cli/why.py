@@ -23,7 +23,7 @@ from facesearch.cli.options import (
 from facesearch.cli.output import columns, emit, one_in, tell, warn
 from facesearch.cli.places import short
 from facesearch.cli.progress import bar
-from facesearch.cli.session import open_gallery, use_weights
+from facesearch.cli.session import front_end_of, open_gallery
 from facesearch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -95,15 +95,18 @@ def why(
             if output is not None:
                 opened.draw_why(made, output)
     else:
-        use_weights(weights)
-        from facesearch import pipeline
         from facesearch.gallery import explaining
         from facesearch.identify.calibration import built_in
-        from facesearch.images.load import MAX_MEGAPIXELS
 
         meaning = built_in()
-        scope = pipeline.Scope(min_face, thorough, device, max_megapixels=max_megapixels or MAX_MEGAPIXELS)
-        front_end = pipeline.make_front_end(engine=engine, scope=scope, tell=tell)
+        front_end = front_end_of(
+            weights=weights,
+            engine=engine,
+            max_megapixels=max_megapixels,
+            min_face=min_face,
+            thorough=thorough,
+            device=device,
+        )
         with bar("parts") as shown:
             made = explaining.explain(front_end, a, b or a, progress=shown, **wanted)
         if output is not None:

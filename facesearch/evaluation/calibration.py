@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from facesearch.evaluation.allpairs import AllPairs
     from facesearch.pipeline import FrontEnd
 
 LEAST_FAR = 1e-5
@@ -107,7 +108,8 @@ def measure(
             f"{len(set(labels))} people are too few for a calibration",
             hint=f"give a folder of {2 * LEAST_STRANGERS} people or more; of some hundred to be of use",
         )
-    pairs = all_pairs(side.rows(photos), labels)
+    vectors = side.rows(photos)
+    pairs = all_pairs(vectors, labels)
     made = Provenance(
         data=data,
         photos=len(photos),
@@ -118,40 +120,15 @@ def measure(
         recipe=front_end.recipe.key,
         version=__version__,
     )
-    found = calibrate(side.rows(photos), labels, front_end.recipe.model, made)
-    checked = kept(side.rows(photos), labels, made, splits=splits) if splits else []
+    _, people = np.unique(np.asarray(labels), return_inverse=True)
+    found = Calibration(front_end.recipe.model, made, pair_rates(pairs), probe_rates(vectors, people, GALLERIES, 0))
+    checked = kept(vectors, labels, made, splits=splits) if splits else []
     return CalibrationReport(found, tuple(checked), len(tree) - len(photos))
 
 
-def calibrate(
-    vectors: NDArray[np.float32],
-    labels: Sequence[str] | NDArray[np.str_],
-    model: str,
-    provenance: Provenance,
-    *,
-    galleries: int = GALLERIES,
-    seed: int = 0,
-) -> Calibration:
-    """Measure a calibration.
-
-    Args:
-        vectors: unit rows (n, d), one a photo.
-        labels: the person of each row, (n,).
-        model: the embedder's name.
-        provenance: what was measured.
-        galleries: random galleries of each size.
-        seed: of the draws.
-
-    Raises:
-        ValueError: see ``all_pairs``.
-    """
-    _, people = np.unique(np.asarray(labels), return_inverse=True)
-    return Calibration(model, provenance, pair_rates(vectors, labels), probe_rates(vectors, people, galleries, seed))
-
-
-def pair_rates(vectors: NDArray[np.float32], labels: Sequence[str] | NDArray[np.str_]) -> PairRates:
+def pair_rates(pairs: AllPairs) -> PairRates:
     """FAR and TAR over all pairs, every person weighing the same; FAR is never below ``LEAST_FAR``."""
-    roc = all_pairs(vectors, labels).roc
+    roc = pairs.roc
     # The last distance at which FAR is that low is one of the table's.
     first = float(roc.thresholds[np.searchsorted(roc.far, LEAST_FAR, side="right") - 1])
     distances = np.unique(np.concatenate([np.arange(first, 0.0, -_STEP), np.arange(first, 3.0, _STEP), [0.0, 4.0]]))
@@ -227,7 +204,7 @@ def kept(
         half = np.isin(people, np.random.default_rng(split).permutation(len(names))[: len(names) // 2])
         (_, ours), (_, others) = (np.unique(people[side], return_inverse=True) for side in (half, ~half))
         probes = probe_rates(vectors[half], ours, galleries, split, sizes=tuple(sizes), faces_each=(faces,))
-        promise = Calibration("split", provenance, pair_rates(vectors[half], ours.astype(str)), probes)
+        promise = Calibration("split", provenance, pair_rates(all_pairs(vectors[half], ours.astype(str))), probes)
         roc = all_pairs(vectors[~half], others.astype(str)).roc
         for far in (1e-2, 1e-3, 1e-4):
             at = np.searchsorted(roc.thresholds, promise.threshold(far))

@@ -12,6 +12,7 @@ import numpy as np
 
 from facesearch.cluster import ALONE, cluster
 from facesearch.gallery.clusters import CUT
+from facesearch.gallery.places import shape_of
 from facesearch.identify.album import Pairs
 from facesearch.images.quality import is_low
 from facesearch.store.region import pair_up, to_stored
@@ -123,13 +124,13 @@ def bursts(album: Album, photos: dict[int, Photo]) -> NDArray[np.int64]:
     timed = sorted((moment, photo.id) for photo in photos.values() if (moment := _moment(photo)) is not None)
     found: list[tuple[int, int]] = []
     for (before, first), (after, second) in pairwise(timed):
-        if (after - before).total_seconds() <= BURST and _shape(photos[first]) == _shape(photos[second]):
+        if (after - before).total_seconds() <= BURST and shape_of(photos[first]) == shape_of(photos[second]):
             found += _overlapping(album, by_photo[first], by_photo[second], photos[first])
     return np.array(found, dtype=np.int64).reshape(-1, 2)
 
 
 def _overlapping(album: Album, old: list[int], new: list[int], photo: Photo) -> Iterator[tuple[int, int]]:
-    shape = photo.orientation, photo.width, photo.height
+    shape = shape_of(photo)
     before, after = ([to_stored(album.faces[row].box, *shape) for row in rows] for rows in (old, new))
     for place, which in pair_up(before, after).items():
         yield old[which], new[place]
@@ -153,7 +154,3 @@ def _people(labels: NDArray[np.int64], person_ids: Sequence[str | None]) -> NDAr
 def _moment(photo: Photo) -> datetime | None:
     """When a photo was taken, by its own clock."""
     return datetime.fromisoformat(photo.taken_at[:19]) if photo.taken_at else None
-
-
-def _shape(photo: Photo) -> tuple[int, int, int]:
-    return photo.orientation, photo.width, photo.height

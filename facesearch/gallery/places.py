@@ -35,8 +35,9 @@ def faces_now(photo: Photo, faces: Sequence[Face], path: str, loaded: LoadedPhot
     if photo.orientation == loaded.orientation:
         return faces
     # Somebody changed the EXIF orientation since; the store learns of it when the file is indexed again.
-    return [turn_face(face, _shape(photo), _shape(loaded)) for face in faces]
+    return [turn_face(face, shape_of(photo), shape_of(loaded)) for face in faces]
 
 
-def _shape(photo: Photo | LoadedPhoto) -> tuple[int, int, int]:
+def shape_of(photo: Photo | LoadedPhoto) -> tuple[int, int, int]:
+    """EXIF orientation, and width and height of the upright photo in pixels."""
     return photo.orientation, photo.width, photo.height
