@@ -5,22 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facesearch.errors import ConfigError, PhotoError
-from facesearch.gallery import (
-    answering,
-    clusters,
-    explaining,
-    explaining_people,
-    people,
-    pictures,
-    scanning,
-    training,
-    verification,
-)
-from facesearch.gallery.contents import GalleryContents
+from facesearch.errors import PhotoError
+from facesearch.gallery import answering, explaining, explaining_people, pictures, training, verification
+from facesearch.gallery.curation import GalleryCuration
 from facesearch.gallery.opening import quiet
 from facesearch.identify.calibration import FPIR
-from facesearch.types import Match, ProbePhoto
+from facesearch.types import ProbePhoto
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -28,56 +18,17 @@ if TYPE_CHECKING:
     from facesearch.gallery.answering import Method
     from facesearch.gallery.explaining import Progress
     from facesearch.gallery.opening import Photo
-    from facesearch.gallery.people import Enrolment
     from facesearch.gallery.training import Training
-    from facesearch.types import Answer, Clustering, Explanation, Face, Person, Probe, Verdict
+    from facesearch.types import Answer, Explanation, Face, Probe, Verdict
 
 
-class Gallery(GalleryContents):
+class Gallery(GalleryCuration):
     """Photos, faces and people in one folder. Open it with ``Gallery.open``, and close it, or use it in a ``with``.
 
     Distances are squared Euclidean distances of unit embeddings, 0 to 4. Methods raise errors of
     ``facesearch.errors`` only. They live in one file a group, each built on the one before: ``opening``, ``contents``,
-    and here people and answers.
+    ``curation``, and here answers.
     """
-
-    def enrol(self, name: str, *photos: Photo, face: int | None = None, strict: bool = False) -> Enrolment:
-        """Give one face of each photo to a person; photos that are new are indexed first.
-
-        Args:
-            name: of the person, or their id; a new person where nobody is called so.
-            photos: of the person; where one has several faces the most prominent is meant.
-            face: the id of one face in the gallery, instead of photos or to choose in the one photo given.
-            strict: refuse a photo with several faces.
-
-        Raises:
-            ConfigError: neither photos nor a face were given, or a photo does not exist.
-            PhotoError: a photo cannot be used.
-            NoFaceError: a photo has no face.
-            NotFoundError: there is no such face.
-        """
-        if face is not None:
-            if len(photos) > 1:
-                raise ConfigError("a face is in one photo: give one photo with it, or none")
-            return people.enrol_faces(self._store, name, [face], [])
-        if not photos:
-            raise ConfigError("nothing to enrol: give at least one photo, or a face id with --face")
-        paths = scanning.resolve(photos)
-        report = self.index(*paths)
-        for failure in report.failed:
-            raise PhotoError(failure.path, failure.error)
-        if report.interrupted:
-            raise KeyboardInterrupt
-        return people.enrol_photos(self._store, self._front_ends.checked(), name, paths, strict=strict)
-
-    def name(self, cluster: str, name: str) -> Enrolment:
-        """Give all faces of a cluster to a person.
-
-        Raises:
-            NotFoundError: there is no such cluster.
-            ConfigError: the name is ambiguous or empty.
-        """
-        return people.enrol_faces(self._store, name, self._store.cluster_faces(cluster), [])
 
     def verify(
         self, a: Photo, b: Photo, *, far: float | None = None, threshold: float | None = None, strict: bool = False
@@ -168,27 +119,6 @@ class Gallery(GalleryContents):
         recipe = self._front_ends.checked().recipe
         return training.train_svm(self._store, recipe, self.calibration, report=report, fpir=fpir)
 
-    def cluster(self, *, threshold: float | None = None) -> Clustering:
-        """Group the faces that nobody has named; the groups replace those of the last call.
-
-        Args:
-            threshold: mean squared distance at which groups are kept apart; None for the default.
-        """
-        cut = clusters.CUT if threshold is None else threshold
-        return clusters.cluster_unnamed(self._store, self._front_ends.checked(), threshold=cut)
-
-    def people(self) -> list[Person]:
-        """Everybody who has a name, by name."""
-        return self._store.people()
-
-    def faces_of(self, person_id: str) -> list[Match]:
-        """The enrolled faces of a person, in the order of their ids; distance 0.
-
-        Raises:
-            NotFoundError: there is no such person.
-        """
-        return people.faces_of(self._store, self.front_end, person_id)
-
     def faces(self, photo: Photo) -> list[Face]:
         """The faces that the gallery holds of a photo, by the photo's pixels; empty where it is not indexed."""
         seen = answering.look_at(self._store, self._front_ends.checked(), Path(photo))
@@ -241,15 +171,6 @@ class Gallery(GalleryContents):
     def draw(self, photo: ProbePhoto, target: Photo) -> None:
         """Write a probe with boxes and names as PNG."""
         pictures.draw_answers(photo, Path(target), max_megapixels=self.front_end.max_megapixels)
-
-    def draw_clusters(self, clustering: Clustering, folder: Photo) -> list[Path]:
-        """Write a contact sheet a cluster into ``folder``; returns the files."""
-        return pictures.draw_clusters(self._store, clustering, Path(folder))
-
-    def draw_people(self, folder: Photo) -> list[Path]:
-        """Write a contact sheet a person into ``folder``; returns the files."""
-        sheets = [(person, self.faces_of(person.id)) for person in self.people()]
-        return pictures.draw_people(self._store, sheets, Path(folder))
 
     def _who(
         self,
