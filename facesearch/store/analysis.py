@@ -11,17 +11,15 @@ from sqlalchemy import bindparam, delete, insert, literal, select, update
 from facesearch.errors import StoreError
 from facesearch.store.changes import pack
 from facesearch.store.connection import chunks
-from facesearch.store.journal import Standing, standings
-from facesearch.store.marks import MarkStore
+from facesearch.store.history import HistoryStore
+from facesearch.store.journal import standings
 from facesearch.store.region import pair_up, to_stored, turn_face
 from facesearch.store.schema import (
     ChangeRow,
     EmbeddingRow,
     EnrolmentRow,
     FaceRow,
-    PersonRow,
     PhotoRow,
-    RejectionRow,
 )
 from facesearch.store.values import NewAnalysis
 
@@ -60,7 +58,7 @@ class _Found:
     ids: list[int] = field(default_factory=list)
 
 
-class AnalysisStore(MarkStore):
+class AnalysisStore(HistoryStore):
     """The part of the store that takes in what was found in photos."""
 
     def add_photo(
@@ -209,11 +207,7 @@ class AnalysisStore(MarkStore):
         self._mark_enrolments([face_id for one in found for face_id in one.known.values()])
 
     def _drop_undecided(self, face_ids: list[int]) -> None:
-        decided: set[int] = set()
-        for some in chunks(face_ids):
-            for row in (EnrolmentRow, RejectionRow):
-                query = select(row.face_id).where(row.face_id.in_(some))
-                decided |= set(self._work.connection.execute(query).scalars())
+        decided = self.decided(face_ids)
         self._remove_faces([face_id for face_id in face_ids if face_id not in decided])
 
     def _remove_faces(self, face_ids: list[int]) -> None:
@@ -238,26 +232,13 @@ class AnalysisStore(MarkStore):
     def _replay(self, found: Sequence[_Found]) -> None:
         """Give faces back what was decided about them before their photo was deleted; no new decision is recorded."""
         events = self.events_of([one.pixel_hash for one in found])
-        if not events:
-            return
-        people = set(self._work.connection.execute(select(PersonRow.id)).scalars())
+        fresh = []
         for one in found:
-            decided = standings(events.get(one.pixel_hash, []))
-            for place, which in pair_up([standing.region for standing in decided], one.regions).items():
-                self._restore(one.ids[place], decided[which], people)
-
-    def _restore(self, face_id: int, standing: Standing, people: set[str]) -> None:
-        connection = self._work.connection
-        for row in (EnrolmentRow, RejectionRow):
-            if connection.execute(select(row.face_id).where(row.face_id == face_id)).first() is not None:
-                return
-        if standing.person_id in people:
-            enrolment: dict[str, Any] = {"face_id": face_id, "person_id": standing.person_id}
-            enrolment |= {"source": standing.source, "confirmed": standing.confirmed}
-            self._upsert(EnrolmentRow, ("face_id",), [enrolment])
-            self._work.enrolments_changed = True
-        rejected = [one for one in standing.rejected if one is None or one in people]
-        self._write(insert(RejectionRow), [{"face_id": face_id, "person_id": one} for one in rejected])
+            told = standings(events.get(one.pixel_hash, []))
+            for place, which in pair_up([standing.region for standing in told], one.regions).items():
+                if place not in one.known:
+                    fresh.append((one.ids[place], told[which]))
+        self._restore(fresh)
 
 
 def _check(analyses: Sequence[NewAnalysis], recipe: Recipe) -> None:

@@ -1,20 +1,29 @@
 """The journal: every decision, append-only, written in the transaction of its effect.
 
 An event names its face by the photo's pixel hash and a box in fractions of the stored picture, so it survives a
-deleted photo, another detector and another machine. One about a whole photo has no box. Operations and their payloads:
+deleted photo, another detector and another machine. One about a whole photo has no box. Events about a face say what
+was decided about it ``before`` and ``after`` (``Decided``), so that any of them can be repeated and taken back:
 
 =============== ======= =====================================================================
-op              face    payload
+op              about   payload
 =============== ======= =====================================================================
-create_person           name
-rename                  name, previous
-enrol           yes     source, confirmed; previous, previous_source, previous_confirmed
-unenrol         yes     source, confirmed (what was taken back)
-reject          yes     previous, previous_source, previous_confirmed: of the enrolment that it
-                        ended, else null. ``person_id`` null means: not a face
+create_person   person  name
+rename          person  name, previous
+delete_person   person  name
+enrol, unenrol, face    before, after; ``person_id`` is whom it is about, null in ``reject`` for
+reject, ignore,         "not a face"
+unignore, apart,
+restore
 mark            photo   mark, previous
 unmark          photo   previous
+merge           action  people and their names, that became part of ``person_id``
+split           action  name of the person, or cluster, that faces were taken out of
+undo, redo      action  of: the action that was taken back, or repeated
+forget          action  how much was erased, never what
 =============== ======= =====================================================================
+
+Those about an action only say what its other events are for. Before migration 0003 events had no ``before`` and
+``after`` and said less; ``follow`` reads those too.
 """
 
 from __future__ import annotations
@@ -24,21 +33,25 @@ import uuid
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
-from facesearch.errors import NotFoundError
 from facesearch.store.connection import chunks
+from facesearch.store.decided import NOTHING, Decided
 from facesearch.store.faces import FaceStore
 from facesearch.store.files import now
-from facesearch.store.region import overlap, to_stored
-from facesearch.store.schema import EnrolmentRow, EventRow, FaceRow, PhotoRow
+from facesearch.store.region import overlap
+from facesearch.store.schema import EventRow
 from facesearch.store.values import Event, Region
-from facesearch.types import Box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from facesearch.store.values import Payload
+    from sqlalchemy import ColumnElement
+
+    from facesearch.store.values import Payload, Place
+
+ABOUT_PEOPLE = ("create_person", "rename", "delete_person")
+ABOUT_ACTIONS = ("merge", "split", "undo", "redo", "forget")
 
 _EVENT = select(
     EventRow.seq,
@@ -50,29 +63,21 @@ _EVENT = select(
     EventRow.region,
     EventRow.person_id,
     EventRow.payload,
-)
+    # Events of another machine come in later than they were taken; here the clock never goes back (``_record``).
+).order_by(EventRow.at, EventRow.seq)
 
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A face as the journal speaks of it, and the enrolment that it has before the decision."""
-
-    face_id: int
-    pixel_hash: str
-    region: Region
-    person_id: str | None
-    source: str | None
-    confirmed: bool | None
+_SAME = 0.5
+"""Regions that overlap as much (IoU) are one face."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An event that is not written yet; ``pixel_hash`` is of a photo that it is about as a whole."""
+    """An event that is not written yet; ``place`` of a face, or ``pixel_hash`` of a photo as a whole."""
 
     op: str
     person_id: str | None
     payload: Payload
-    subject: Subject | None = None
+    place: Place | None = None
     pixel_hash: str | None = None
 
 
@@ -81,117 +86,89 @@ class Standing:
     """What the journal says of one face of a photo after all its events."""
 
     region: Region
-    person_id: str | None
-    source: str
-    confirmed: bool
-    rejected: set[str | None]
+    decided: Decided = NOTHING
 
 
 class JournalStore(FaceStore):
     """The part of the store that remembers decisions."""
 
     def events(self, *, after_seq: int = 0) -> list[Event]:
-        """Decisions in the order they were taken; only those after ``after_seq``."""
-        with self._reader() as connection:
-            rows = connection.execute(_EVENT.where(EventRow.seq > after_seq).order_by(EventRow.seq)).all()
-        return [_event(row) for row in rows]
+        """Decisions in the order they were taken; only those that were written after ``after_seq``."""
+        return self._events(EventRow.seq > after_seq)
 
     def events_of(self, pixel_hashes: Sequence[str]) -> dict[str, list[Event]]:
         """Decisions about photos and their faces, by pixel hash, in the order they were taken; none, no entry."""
         found: dict[str, list[Event]] = {}
-        with self._reader() as connection:
+        with self._reader():
             for some in chunks(pixel_hashes):
-                query = _EVENT.where(EventRow.pixel_hash.in_(some)).order_by(EventRow.seq)
-                for event in (_event(row) for row in connection.execute(query)):
+                for event in self._events(EventRow.pixel_hash.in_(some)):
                     found.setdefault(str(event.pixel_hash), []).append(event)
         return found
 
+    def _events(self, which: ColumnElement[bool]) -> list[Event]:
+        with self._reader() as connection:
+            return [_event(row) for row in connection.execute(_EVENT.where(which))]
+
     def _record(self, drafts: Iterable[Draft]) -> None:
-        at = now()
+        held = list(drafts)
+        if not held:
+            return
+        # A clock that was set back must not bring an event before those that it builds on.
+        at = max(now(), self._work.connection.execute(select(func.max(EventRow.at))).scalar_one() or "")
         rows = [
             {
                 "id": str(uuid.uuid4()),
                 "action": self._work.action,
                 "at": at,
                 "op": draft.op,
-                "pixel_hash": draft.subject.pixel_hash if draft.subject else draft.pixel_hash,
-                "region": astuple(draft.subject.region) if draft.subject else None,
+                "pixel_hash": draft.place.pixel_hash if draft.place else draft.pixel_hash,
+                "region": astuple(draft.place.region) if draft.place else None,
                 "person_id": draft.person_id,
                 "payload": json.dumps(draft.payload, sort_keys=True),
             }
-            for draft in drafts
+            for draft in held
         ]
         self._write(insert(EventRow), rows)
-
-    def _subjects(self, face_ids: Sequence[int]) -> list[Subject]:
-        """The faces in ascending order of id.
-
-        Raises:
-            NotFoundError: one of them is not in the gallery.
-        """
-        wanted = sorted({int(face_id) for face_id in face_ids})
-        found: list[Subject] = []
-        for some in chunks(wanted):
-            query = (
-                select(
-                    FaceRow.id,
-                    PhotoRow.pixel_hash,
-                    PhotoRow.orientation,
-                    PhotoRow.width,
-                    PhotoRow.height,
-                    FaceRow.left,
-                    FaceRow.top,
-                    FaceRow.right,
-                    FaceRow.bottom,
-                    EnrolmentRow.person_id,
-                    EnrolmentRow.source,
-                    EnrolmentRow.confirmed,
-                )
-                .join(PhotoRow, FaceRow.photo_id == PhotoRow.id)
-                .join(EnrolmentRow, EnrolmentRow.face_id == FaceRow.id, isouter=True)
-                .where(FaceRow.id.in_(some))
-                .order_by(FaceRow.id)
-            )
-            for row in self._work.connection.execute(query):
-                region = to_stored(
-                    Box(row.left, row.top, row.right, row.bottom), row.orientation, row.width, row.height
-                )
-                found.append(Subject(row.id, row.pixel_hash, region, row.person_id, row.source, row.confirmed))
-        if len(found) < len(wanted):
-            missing = set(wanted) - {subject.face_id for subject in found}
-            raise NotFoundError("face", min(missing))
-        return found
 
 
 def standings(events: Iterable[Event]) -> list[Standing]:
     """What the events of one photo come to, one entry a face that they speak of."""
-    found: list[Standing] = []
+    found: dict[int, Standing] = {}
+    for _, standing, _, _ in follow(events):
+        found[id(standing)] = standing
+    return list(found.values())
+
+
+def follow(events: Iterable[Event]) -> Iterator[tuple[Event, Standing, Decided, Decided]]:
+    """The events about faces of one photo: each with its face as it stands then, and what it changed from and to."""
+    known: list[Standing] = []
     for event in events:
-        if event.region is None:
-            continue
         region = event.region
-        known = max(found, key=lambda one: overlap(one.region, region), default=None)
-        if known is None or overlap(known.region, region) < 0.5:
-            known = Standing(region, None, "user", confirmed=True, rejected=set())
-            found.append(known)
-        _apply(known, event)
-    return found
+        if region is None:
+            continue
+        one = max(known, key=lambda one: overlap(one.region, region), default=None)
+        if one is None or overlap(one.region, region) < _SAME:
+            one = Standing(region)
+            known.append(one)
+        before, after = _difference(event, one.decided)
+        one.decided = one.decided.changed(before, after)
+        # The box may have moved a little since; the latest one is nearest to what a detector finds now.
+        one.region = region
+        yield event, one, before, after
 
 
-def _apply(known: Standing, event: Event) -> None:
-    # The box may have moved a little since; the latest one is nearest to what a detector finds now.
-    known.region = event.region or known.region
-    if event.op == "enrol":
-        known.person_id = event.person_id
-        known.source = str(event.payload["source"])
-        known.confirmed = bool(event.payload["confirmed"])
-        known.rejected -= {event.person_id, None}
-    elif event.op == "unenrol":
-        known.person_id = None
-    elif event.op == "reject":
-        known.rejected.add(event.person_id)
-        if event.person_id in (None, known.person_id):
-            known.person_id = None
+def _difference(event: Event, now: Decided) -> tuple[Decided, Decided]:
+    """What an event changed from and to; ``now`` is what stood before it, for events that do not say so themselves."""
+    said = event.payload
+    if "after" in said:
+        return Decided.from_payload(said["before"]), Decided.from_payload(said["after"])
+    if event.op == "enrol" and event.person_id is not None:
+        return now, now.enrolled(event.person_id, said["source"], confirmed=bool(said["confirmed"]))
+    if event.op == "unenrol":
+        return now, now.unenrolled()
+    if event.op == "reject":
+        return now, now.without(event.person_id)
+    return now, now
 
 
 def _event(row: Any) -> Event:  # noqa: ANN401

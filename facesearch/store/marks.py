@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, select, update
 
 from facesearch.errors import NotFoundError
+from facesearch.store.evidence import EvidenceStore
 from facesearch.store.journal import Draft
-from facesearch.store.people import PeopleStore
 from facesearch.store.schema import PhotoRow
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from facesearch.types import Mark
 
 
-class MarkStore(PeopleStore):
+class MarkStore(EvidenceStore):
     """The part of the store that knows marks."""
 
     def mark(self, photo_id: int, mark: Mark | None) -> bool:

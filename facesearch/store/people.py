@@ -6,36 +6,21 @@ import unicodedata
 import uuid
 from typing import TYPE_CHECKING
 
-import numpy as np
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import delete, func, select
 
 from facesearch.errors import ConfigError, NotFoundError
-from facesearch.images import quality
-from facesearch.store.changes import unpack
-from facesearch.store.connection import chunks
-from facesearch.store.journal import Draft, JournalStore, Subject
-from facesearch.store.schema import ClusterRow, EmbeddingRow, EnrolmentRow, FaceRow, PersonRow, RejectionRow
-from facesearch.store.values import Enrolled, Unnamed
+from facesearch.store.decided import Decided
+from facesearch.store.decisions import DecisionStore
+from facesearch.store.journal import Draft
+from facesearch.store.schema import EnrolmentRow, FaceRow, IgnoredRow, PersonRow, RejectionRow
 from facesearch.types import Person
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
     from sqlalchemy import ColumnElement
 
-    from facesearch.store.values import Payload, Source
-    from facesearch.types import Recipe
-
-
-_MEASURES = FaceRow.quality, FaceRow.right - FaceRow.left, FaceRow.bottom - FaceRow.top
-"""What says whether a face can be trusted."""
-
-
-def _low(measures: Sequence[tuple[float | None, ...]]) -> NDArray[np.bool_]:
-    """Which faces cannot be trusted, from their ``_MEASURES``."""
-    table = np.array(measures, dtype=np.float64).reshape(-1, 3)
-    return quality.low(table[:, 1:].min(axis=1), table[:, 0])
+    from facesearch.store.values import Source
 
 
 def fold(name: str) -> str:
@@ -57,7 +42,7 @@ def _clean(name: str) -> str:
     return cleaned
 
 
-class PeopleStore(JournalStore):
+class PeopleStore(DecisionStore):
     """The part of the store that knows people."""
 
     def create_person(self, name: str) -> Person:
@@ -69,7 +54,7 @@ class PeopleStore(JournalStore):
         cleaned = _clean(name)
         person_id = str(uuid.uuid4())
         with self.writing():
-            self._write(insert(PersonRow).values(id=person_id, name=cleaned, folded=fold(cleaned)))
+            self._put_person(person_id, cleaned)
             self._record([Draft("create_person", person_id, {"name": cleaned})])
         return Person(person_id, cleaned, faces=0, photos=0)
 
@@ -84,8 +69,7 @@ class PeopleStore(JournalStore):
         with self.writing():
             old = self.person(person_id)
             if old.name != cleaned:
-                values = {"name": cleaned, "folded": fold(cleaned)}
-                self._write(update(PersonRow).where(PersonRow.id == person_id).values(**values))
+                self._put_person(person_id, cleaned)
                 self._record([Draft("rename", person_id, {"name": cleaned, "previous": old.name})])
         return Person(person_id, cleaned, old.faces, old.photos)
 
@@ -113,7 +97,7 @@ class PeopleStore(JournalStore):
     def enrol(
         self, face_ids: Sequence[int], person_id: str, source: Source = "user", *, confirmed: bool | None = None
     ) -> int:
-        """Give faces to a person, taking them from whoever has them, and out of their clusters.
+        """Give faces to a person, taking them from whoever has them.
 
         What a user said about the same face and person is not overwritten by a weaker source.
 
@@ -130,21 +114,15 @@ class PeopleStore(JournalStore):
             NotFoundError: there is no such person, or no such face.
         """
         sure = source != "auto" if confirmed is None else confirmed
+
+        def give(now: Decided) -> Decided:
+            if now.person_id == person_id and now.source == "user":
+                return now
+            return now.enrolled(person_id, source, confirmed=sure)
+
         with self.writing():
             self.person(person_id)
-            wanted = [
-                subject
-                for subject in self._subjects(face_ids)
-                if subject.person_id != person_id
-                or (subject.source != "user" and (subject.source, subject.confirmed) != (source, sure))
-            ]
-            rows = [
-                {"face_id": one.face_id, "person_id": person_id, "source": source, "confirmed": sure} for one in wanted
-            ]
-            self._upsert(EnrolmentRow, ("face_id",), rows)
-            self._settle([one.face_id for one in wanted], person_id)
-            self._record(Draft("enrol", person_id, _enrolment_payload(one, source, sure), one) for one in wanted)
-        return len(wanted)
+            return len(self._decide("enrol", face_ids, give, lambda _: person_id))
 
     def unenrol(self, face_ids: Sequence[int]) -> int:
         """Take faces from the people they were given to. Returns how many had one.
@@ -153,13 +131,7 @@ class PeopleStore(JournalStore):
             NotFoundError: there is no such face.
         """
         with self.writing():
-            ended = [subject for subject in self._subjects(face_ids) if subject.person_id is not None]
-            self._end_enrolments([one.face_id for one in ended])
-            self._record(
-                Draft("unenrol", one.person_id, {"source": one.source, "confirmed": one.confirmed}, one)
-                for one in ended
-            )
-        return len(ended)
+            return len(self._decide("unenrol", face_ids, Decided.unenrolled, lambda one: one.decided.person_id))
 
     def reject(self, face_ids: Sequence[int], person_id: str | None) -> int:
         """Remember that faces are not this person, or, with None, that they are no faces at all.
@@ -169,20 +141,95 @@ class PeopleStore(JournalStore):
         Raises:
             NotFoundError: there is no such person, or no such face.
         """
-        same = RejectionRow.person_id.is_(None) if person_id is None else RejectionRow.person_id == person_id
         with self.writing():
             if person_id is not None:
                 self.person(person_id)
-            known = set(self._work.connection.execute(select(RejectionRow.face_id).where(same)).scalars())
-            wanted = [subject for subject in self._subjects(face_ids) if subject.face_id not in known]
-            ended = [one for one in wanted if one.person_id is not None and person_id in (None, one.person_id)]
-            self._write(insert(RejectionRow), [{"face_id": one.face_id, "person_id": person_id} for one in wanted])
-            self._end_enrolments([one.face_id for one in ended])
-            if person_id is None:
-                for some in chunks([one.face_id for one in wanted]):
-                    self._write(delete(ClusterRow).where(ClusterRow.face_id.in_(some)))
-            self._record(Draft("reject", person_id, _previous(one if one in ended else None), one) for one in wanted)
-        return len(wanted)
+            return len(self._decide("reject", face_ids, lambda now: now.without(person_id), lambda _: person_id))
+
+    def ignore(self, face_ids: Sequence[int]) -> int:
+        """Remember that nobody wants to name these faces; those that have a person keep it.
+
+        Returns how many faces that is new for.
+
+        Raises:
+            NotFoundError: there is no such face.
+        """
+        with self.writing():
+            return len(self._decide("ignore", face_ids, Decided.left_out))
+
+    def unignore(self, face_ids: Sequence[int]) -> int:
+        """Take ``ignore`` back. Returns how many faces that is new for.
+
+        Raises:
+            NotFoundError: there is no such face.
+        """
+        with self.writing():
+            return len(self._decide("unignore", face_ids, Decided.let_in))
+
+    def ignored(self) -> set[int]:
+        """The ids of the faces that nobody wants to name."""
+        with self._reader() as connection:
+            return set(connection.execute(select(IgnoredRow.face_id)).scalars())
+
+    def merge(self, into: str, others: Sequence[str]) -> int:
+        """Make people part of one: their faces, and what was rejected for them, go over, and they are gone.
+
+        A face that was said not to be the one, and is another's that becomes part of it, is the one's now.
+
+        Returns:
+            How many faces went over.
+
+        Raises:
+            NotFoundError: there is no such person.
+        """
+        moved = 0
+        with self.writing():
+            self.person(into)
+            gone = {other: self.person(other).name for other in others if other != into}
+            if gone:
+                self._record([Draft("merge", into, {"people": list(gone), "names": list(gone.values())})])
+            for other, name in gone.items():
+                owned = select(EnrolmentRow.face_id).where(EnrolmentRow.person_id == other)
+                said = select(RejectionRow.face_id).where(RejectionRow.person_id == other)
+                face_ids = list(self._work.connection.execute(owned.union(said)).scalars())
+                changed = self._decide("enrol", face_ids, lambda now, old=other: now.moved(old, into), lambda _: into)  # type: ignore[misc]
+                moved += sum(1 for one in changed if one.decided.person_id == other)
+                self._drop_person(other)
+                self._record([Draft("delete_person", other, {"name": name})])
+        return moved
+
+    def split(self, person_id: str, face_ids: Sequence[int], name: str) -> Person:
+        """Give some faces of a person to a new one, and remember that they are not the old one.
+
+        Raises:
+            NotFoundError: there is no such person, or no such face.
+            ConfigError: a face is not this person's, or the name cannot be one.
+        """
+        with self.writing():
+            old = self.person(person_id)
+            held = self.decided(face_ids)
+            for face_id in face_ids:
+                if face_id not in held or held[face_id].person_id != person_id:
+                    raise ConfigError(f"face {face_id} is not {old.name}'s", hint=f"facesearch person {old.name!r}")
+            new = self.create_person(name)
+            self._record([Draft("split", new.id, {"name": old.name, "people": [person_id]})])
+
+            def give(now: Decided) -> Decided:
+                return now.without(person_id).enrolled(new.id, "user", confirmed=True)
+
+            self._decide("enrol", face_ids, give, lambda _: new.id)
+            return self.person(new.id)
+
+    def keep_apart(self, face_ids: Sequence[int], other: int) -> int:
+        """Remember that faces must not be grouped with another one. Returns how many faces that is new for.
+
+        Raises:
+            NotFoundError: there is no such face.
+        """
+        with self.writing():
+            place = str(self.places_of([other])[other])
+            some = [face_id for face_id in face_ids if face_id != other]
+            return len(self._decide("apart", some, lambda now: now.kept_from(place)))
 
     def rejections(self) -> dict[int, frozenset[str | None]]:
         """By face id: the people that it is not; None among them says that it is no face."""
@@ -191,58 +238,6 @@ class PeopleStore(JournalStore):
             for face_id, person_id in connection.execute(select(RejectionRow.face_id, RejectionRow.person_id)):
                 found.setdefault(face_id, set()).add(person_id)
         return {face_id: frozenset(people) for face_id, people in found.items()}
-
-    def enrolled(self, recipe: Recipe, *, low: bool = False) -> Enrolled:
-        """The evidence: every face with a confirmed person and an embedding by the recipe; n may be 0.
-
-        A face that cannot be trusted (``images.quality``) speaks for a person only where they have no better one, or
-        where ``low`` asks for all.
-        """
-        # The subquery says nothing new, but without it SQLite reads every embedding to find the few that are enrolled.
-        few = EmbeddingRow.face_id.in_(select(EnrolmentRow.face_id))
-        query = (
-            select(
-                FaceRow.id,
-                FaceRow.photo_id,
-                EmbeddingRow.embedding,
-                EnrolmentRow.person_id,
-                *_MEASURES,
-            )
-            .join(EnrolmentRow, EnrolmentRow.face_id == FaceRow.id)
-            .join(EmbeddingRow, EmbeddingRow.face_id == FaceRow.id)
-            .where(EmbeddingRow.recipe == recipe.key, EnrolmentRow.confirmed.is_(True), few)
-            .order_by(EmbeddingRow.face_id)
-        )
-        with self._reader() as connection:
-            rows = connection.execute(query).all()
-        if not low:
-            doubtful = _low([tuple(row[4:]) for row in rows])
-            better = {row[3] for row, bad in zip(rows, doubtful, strict=True) if not bad}
-            rows = [row for row, bad in zip(rows, doubtful, strict=True) if not bad or row[3] not in better]
-        return Enrolled(
-            face_ids=np.array([row[0] for row in rows], dtype=np.int64),
-            photo_ids=np.array([row[1] for row in rows], dtype=np.int64),
-            vectors=unpack([row[2] for row in rows], recipe.dim),
-            person_ids=tuple(row[3] for row in rows),
-        )
-
-    def unnamed(self, recipe: Recipe) -> Unnamed:
-        """Every face with an embedding by the recipe that has no person and was not called "no face"."""
-        no_face = exists().where(RejectionRow.face_id == FaceRow.id, RejectionRow.person_id.is_(None))
-        query = (
-            select(FaceRow.id, FaceRow.photo_id, EmbeddingRow.embedding, *_MEASURES)
-            .join(EmbeddingRow, EmbeddingRow.face_id == FaceRow.id)
-            .where(EmbeddingRow.recipe == recipe.key, ~exists().where(EnrolmentRow.face_id == FaceRow.id), ~no_face)
-            .order_by(FaceRow.id)
-        )
-        with self._reader() as connection:
-            rows = connection.execute(query).all()
-        return Unnamed(
-            face_ids=np.array([row[0] for row in rows], dtype=np.int64),
-            photo_ids=np.array([row[1] for row in rows], dtype=np.int64),
-            vectors=unpack([row[2] for row in rows], recipe.dim),
-            low=_low([tuple(row[3:]) for row in rows]),
-        )
 
     def _people(self, which: ColumnElement[bool] | None) -> list[Person]:
         query = (
@@ -262,27 +257,8 @@ class PeopleStore(JournalStore):
         with self._reader() as connection:
             return [Person(*row) for row in connection.execute(query)]
 
-    def _settle(self, face_ids: list[int], person_id: str) -> None:
-        """Whatever says something else about faces that were given to a person goes."""
-        against = RejectionRow.person_id.is_(None) | (RejectionRow.person_id == person_id)
-        for some in chunks(face_ids):
-            self._work.enrolments_changed = True
-            self._write(delete(RejectionRow).where(RejectionRow.face_id.in_(some), against))
-            self._write(delete(ClusterRow).where(ClusterRow.face_id.in_(some)))
+    def _put_person(self, person_id: str, name: str) -> None:
+        self._upsert(PersonRow, ("id",), [{"id": person_id, "name": name, "folded": fold(name)}])
 
-    def _end_enrolments(self, face_ids: list[int]) -> None:
-        for some in chunks(face_ids):
-            self._work.enrolments_changed = True
-            self._write(delete(EnrolmentRow).where(EnrolmentRow.face_id.in_(some)))
-
-
-def _enrolment_payload(before: Subject, source: str, confirmed: bool) -> Payload:
-    return {"source": source, "confirmed": confirmed, **_previous(before)}
-
-
-def _previous(before: Subject | None) -> Payload:
-    return {
-        "previous": before.person_id if before else None,
-        "previous_source": before.source if before else None,
-        "previous_confirmed": before.confirmed if before else None,
-    }
+    def _drop_person(self, person_id: str) -> None:
+        self._write(delete(PersonRow).where(PersonRow.id == person_id))

@@ -247,8 +247,32 @@ class RejectionRow(Base):
     person_id: Mapped[str | None] = mapped_column(String(36), ForeignKey("person.id", ondelete="CASCADE"))
 
 
+class IgnoredRow(Base):
+    """A face of somebody whom nobody wants to name: a stranger."""
+
+    __tablename__ = "ignored"
+
+    face_id: Mapped[int] = mapped_column(
+        RowId, ForeignKey("face.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+
+
+class ApartRow(Base):
+    """Two unnamed faces that are two people; the other one as the journal speaks of it (``values.Place``)."""
+
+    __tablename__ = "apart"
+
+    face_id: Mapped[int] = mapped_column(
+        RowId, ForeignKey("face.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    other: Mapped[str] = mapped_column(String(160), primary_key=True)
+
+
 class ClusterRow(Base):
-    """A face in a group that nobody has named; ``position`` 0 is the most central one."""
+    """A face in a group; ``position`` 0 is the most central one.
+
+    Its row stays when it is named, so that taking the name back brings it back into its group.
+    """
 
     __tablename__ = "cluster_member"
     __table_args__ = (Index(None, "cluster", "recipe"),)
@@ -272,8 +296,8 @@ class EventRow(Base):
 
     seq: Mapped[int] = mapped_column(RowId, primary_key=True)
     id: Mapped[str] = mapped_column(String(36), unique=True)
-    action: Mapped[str] = mapped_column(String(36))
-    at: Mapped[str] = mapped_column(String(40))
+    action: Mapped[str] = mapped_column(String(36), index=True)
+    at: Mapped[str] = mapped_column(String(40), index=True)
     op: Mapped[str] = mapped_column(String(20))
     pixel_hash: Mapped[str | None] = mapped_column(String(64), index=True)
     region: Mapped[tuple[float, ...] | None] = mapped_column(Doubles)

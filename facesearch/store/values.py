@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Source = Literal["user", "folder", "region", "auto"]
 """Where an enrolment comes from. Automatic ones are no evidence until somebody confirms them."""
 
-Payload = dict[str, str | int | float | bool | None]
+Payload = dict[str, Any]
 """What an event says beside its face and person, as JSON can hold it."""
 
 
@@ -188,6 +188,32 @@ class Region:
     top: float
     right: float
     bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A face as the journal speaks of it: its photo's pixels and where it is in the stored picture."""
+
+    pixel_hash: str
+    region: Region
+
+    def __str__(self) -> str:
+        return f"{self.pixel_hash}:" + ",".join(f"{side:.6f}" for side in astuple(self.region))
+
+    @classmethod
+    def parse(cls, text: str) -> Place:
+        """The inverse of ``str``, to a millionth of the picture."""
+        pixel_hash, _, sides = text.rpartition(":")
+        return cls(pixel_hash, Region(*(float(side) for side in sides.split(","))))
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """A decision about a face that is not in the gallery; ``person`` is the name it was given, or None."""
+
+    place: Place
+    person: str | None
+    person_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

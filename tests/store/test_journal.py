@@ -37,11 +37,8 @@ def test_an_event_says_who_what_and_where(store, make):
     assert (moved.pixel_hash, moved.person_id) == ("p1", bob)
     assert moved.region == Region(10 / 400, 10 / 200, 50 / 400, 50 / 200)
     assert moved.payload == {
-        "source": "user",
-        "confirmed": True,
-        "previous": ada,
-        "previous_source": "folder",
-        "previous_confirmed": True,
+        "before": {"person": ada, "source": "folder", "confirmed": True},
+        "after": {"person": bob, "source": "user", "confirmed": True},
     }
     assert events[4].payload == {"name": "Robert", "previous": "Bob"}
     assert events[5].person_id == bob

@@ -26,8 +26,8 @@ REBUILD_FACE = '''"""Rebuilds the table that most others refer to, as a batch mi
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade():
@@ -49,7 +49,7 @@ def next_version(tmp_path, monkeypatch):
     def update(source):
         folder = tmp_path / "a folder with 100%s" / "migrations"
         shutil.copytree(migrate.migrations_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "versions" / "0003_rebuild.py").write_text(source)
+        (folder / "versions" / "0004_rebuild.py").write_text(source)
         monkeypatch.setattr(migrate, "migrations_folder", lambda: folder)
         return folder
 
@@ -68,6 +68,8 @@ def filled(folder, make):
         store.enrol([face for face in range(1, 60) if face % 3], person.id)
         store.reject([3], person.id)
         store.reject([6], None)
+        store.ignore([9])
+        store.keep_apart([12], 15)
         store.save_clusters(make.recipe.key, {"one": [9, 12], "two": [15]})
         store.save_calibration(make.recipe.key, "{}")
         store.add_failure(make.stamp(500), "not a picture", "v1")
@@ -157,7 +159,7 @@ def first_schema(folder, filled):
     for path in folder.glob("gallery.sqlite*"):
         path.unlink()
     old.rename(folder / "gallery.sqlite")
-    return {**filled[0], "calibration": 0}
+    return {**filled[0], "calibration": 0, "ignored": 0, "apart": 0}
 
 
 def test_a_gallery_of_the_first_version_opens(folder, first_schema, make):
@@ -185,7 +187,7 @@ def test_a_migration_keeps_every_row(folder, filled, next_version, make):
         assert len(store.enrolled(make.recipe).face_ids) == 40
         assert store.faces([1])[1].person == "Ada"
     assert row_counts(folder) == filled[0]
-    assert revision(folder) == ("0003", True)
+    assert revision(folder) == ("0004", True)
 
 
 def test_foreign_keys_would_empty_the_children(folder, filled, next_version, monkeypatch):
@@ -211,7 +213,7 @@ def test_a_bad_migration_changes_nothing(folder, filled, next_version, source):
     with pytest.raises(StoreError):
         Store.open(folder)
     assert row_counts(folder) == filled[0]
-    assert revision(folder) == ("0002", False)
+    assert revision(folder) == ("0003", False)
 
 
 @pytest.mark.parametrize("moment", ["in the middle", "after"])
@@ -228,12 +230,12 @@ def test_kill_during_a_migration(folder, filled, next_version, start_ready, mome
     )
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert revision(folder) == (("0002", False) if moment == "in the middle" else ("0003", True))
+    assert revision(folder) == (("0003", False) if moment == "in the middle" else ("0004", True))
     assert row_counts(folder) == filled[0]
-    (migrations / "versions" / "0003_rebuild.py").write_text(REBUILD_FACE)
+    (migrations / "versions" / "0004_rebuild.py").write_text(REBUILD_FACE)
     Store.open(folder).close()
     assert row_counts(folder) == filled[0]
-    assert revision(folder) == ("0003", True)
+    assert revision(folder) == ("0004", True)
 
 
 def test_one_private_backup_before(folder, filled, next_version):
@@ -246,7 +248,7 @@ def test_one_private_backup_before(folder, filled, next_version):
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert sorted(path.name for path in folder.iterdir()) == ["gallery.lock", "gallery.sqlite", "gallery.sqlite.backup"]
     shutil.copy(backup, folder / "gallery.sqlite")
-    assert revision(folder) == ("0002", False)
+    assert revision(folder) == ("0003", False)
     assert row_counts(folder) == filled[0]
 
 
@@ -256,7 +258,7 @@ def test_no_migration_beside_a_writer(folder, filled, next_version, start_ready)
     next_version(REBUILD_FACE)
     with pytest.raises(GalleryBusyError, match=str(process.pid)):
         Store.open(folder, timeout=0.2)
-    assert revision(folder) == ("0002", False)
+    assert revision(folder) == ("0003", False)
 
 
 def test_migrations_are_found_in_a_package_first(tmp_path):
@@ -288,7 +290,7 @@ def test_a_stale_copy_of_an_editable_install_is_never_used(tmp_path):
     shutil.copytree(source, checkout / "facesearch", ignore=shutil.ignore_patterns("__pycache__", "migrations"))
     shutil.copytree(migrate.migrations_folder(), checkout / "migrations")
     shutil.copytree(migrate.migrations_folder(), tmp_path / "site" / "facesearch" / "migrations")
-    (checkout / "migrations" / "versions" / "0003_new.py").write_text("")
+    (checkout / "migrations" / "versions" / "0004_new.py").write_text("")
     code = "from facesearch.store import migrate as m; print(m.known_revisions(m.migrations_folder()))"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -298,7 +300,7 @@ def test_a_stale_copy_of_an_editable_install_is_never_used(tmp_path):
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == "['0001', '0002', '0003']"
+    assert done.stdout.strip() == "['0001', '0002', '0003', '0004']"
 
 
 def test_missing_migrations(monkeypatch, tmp_path):

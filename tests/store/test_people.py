@@ -74,7 +74,7 @@ def test_what_a_user_said_outranks_a_folder(store, make):
     assert store.enrol(ids, ada, "folder") == 1
     assert store.enrol(ids, ada, "user") == 1
     assert store.enrol(ids, ada, "folder") == 0
-    assert [event.payload["source"] for event in store.events() if event.op == "enrol"] == ["folder", "user"]
+    assert [event.payload["after"]["source"] for event in store.events() if event.op == "enrol"] == ["folder", "user"]
 
 
 def test_automatic_enrolments_are_no_evidence(store, make):

@@ -1,0 +1,29 @@
+"""Ignored faces, faces that are kept apart, and a journal that is read by action and time."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+_FACE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "ignored",
+        sa.Column("face_id", _FACE, autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["face_id"], ["face.id"], name=op.f("fk_ignored_face_id_face"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("face_id", name=op.f("pk_ignored")),
+    )
+    op.create_table(
+        "apart",
+        sa.Column("face_id", _FACE, autoincrement=False, nullable=False),
+        sa.Column("other", sa.String(length=160), nullable=False),
+        sa.ForeignKeyConstraint(["face_id"], ["face.id"], name=op.f("fk_apart_face_id_face"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("face_id", "other", name=op.f("pk_apart")),
+    )
+    op.create_index(op.f("ix_event_action"), "event", ["action"])
+    op.create_index(op.f("ix_event_at"), "event", ["at"])
