@@ -269,7 +269,8 @@ class IndexReport:
     """What an ``index`` run did.
 
     ``warnings`` are photos that were taken in with something odd about them, such as a file that ends early, each with
-    one sentence. ``people`` counts people who were enrolled from folders.
+    one sentence. ``people`` counts people who were enrolled from folders, ``kept_out`` photos that were forgotten with a
+    tombstone, so that faces in them were left out.
     """
 
     added: int
@@ -280,6 +281,7 @@ class IndexReport:
     seconds: float
     warnings: tuple[Remark, ...] = ()
     people: int = 0
+    kept_out: int = 0
     pruned: int = 0
     interrupted: bool = False
 
@@ -310,19 +312,39 @@ class ReindexReport:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Faces that nobody has named and that look alike; ``matches[0]`` is the most central one."""
+    """Faces that nobody has named and that look alike; ``matches[0]`` is the most central one.
+
+    ``since`` and ``until`` are the days (ISO 8601) of the first and last photo whose date is known.
+    """
 
     id: str
     matches: tuple[Match, ...]
     nearest: Candidate | None = None
+    since: str | None = None
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Two clusters, by id, that may be of one person, and the mean distance of their faces."""
+
+    one: str
+    other: str
+    distance: float
 
 
 @dataclass(frozen=True, slots=True)
 class Clustering:
-    """All clusters, largest first, and how many unnamed faces stay alone."""
+    """All clusters, largest first, and how many unnamed faces stay alone.
+
+    ``ignored`` faces are left out: those that somebody ignored, and those in clusters that are mostly of such.
+    ``alike`` are clusters that were shown before and are not joined for that reason only.
+    """
 
     clusters: tuple[Cluster, ...]
     unclustered: int
+    ignored: int = 0
+    alike: tuple[Alike, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

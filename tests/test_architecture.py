@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "rich": ("cli/",),
     "PIL": ("images/", "detection/"),
     "cv2": ("images/", "detection/"),
+    "jinja2": ("report/",),
     "pi_heif": ("images/",),
     "matplotlib": ("images/", "evaluation/"),
     "pickle": ("models/mtcnn_weights.py",),

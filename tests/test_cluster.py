@@ -247,7 +247,7 @@ def test_a_bridge_of_a_weak_face():
 
 def test_weak_must_fit():
     """Each face is weak or not."""
-    with pytest.raises(ValueError, match="fit weak"):
+    with pytest.raises(ValueError, match="not fit weak"):
         cluster(random_units(3, 8), np.arange(3), threshold=0.8, weak=np.zeros(2, bool))
 
 

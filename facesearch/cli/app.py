@@ -9,15 +9,22 @@ from facesearch.cli.bench import bench, bench_app
 from facesearch.cli.calibrating import calibrate, mark
 from facesearch.cli.clustering import cluster, name
 from facesearch.cli.comparing import verify
+from facesearch.cli.curating import ignore, merge, not_a_face, reject, rename, split
 from facesearch.cli.demo import demo
 from facesearch.cli.evaluating import evaluate, evaluate_app
 from facesearch.cli.evaluating_calibration import calibration
 from facesearch.cli.evaluating_identification import identification
+from facesearch.cli.finding import find
+from facesearch.cli.forgetting import forget
 from facesearch.cli.guard import Commands
 from facesearch.cli.indexing import index
+from facesearch.cli.journal import journal, journal_app, log, redo, undo
 from facesearch.cli.models import models, models_app
 from facesearch.cli.people import enrol, people, stats
+from facesearch.cli.person import person
 from facesearch.cli.reindexing import reindex
+from facesearch.cli.reporting import report
+from facesearch.cli.review import review
 from facesearch.cli.teaching import lesson
 from facesearch.cli.training import train, train_app
 from facesearch.cli.why import why
@@ -32,8 +39,38 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for _command in (index, enrol, who, verify, why, search, cluster, name, people, stats, mark, calibrate, reindex, demo):
+for _command in (
+    index,
+    enrol,
+    who,
+    verify,
+    why,
+    search,
+    find,
+    cluster,
+    name,
+    people,
+    person,
+    rename,
+    merge,
+    split,
+    reject,
+    ignore,
+    log,
+    undo,
+    redo,
+    review,
+    report,
+    forget,
+    stats,
+    mark,
+    calibrate,
+    reindex,
+    demo,
+):
     app.command(help=lesson(_command))(_command)
+app.command("not-a-face", help=lesson(not_a_face))(not_a_face)
+app.add_typer(journal_app, name="journal", help=lesson(journal))
 app.add_typer(models_app, name="models", help=lesson(models))
 app.add_typer(evaluate_app, name="evaluate", help=lesson(evaluate))
 for _measurement in (identification, calibration):

@@ -11,6 +11,7 @@ from facesearch.cli.options import EngineOption, GalleryOption, JsonOption, Weig
 from facesearch.cli.output import columns, emit, plural, say, tell
 from facesearch.cli.people import NAME_HELP, show_enrolment
 from facesearch.cli.session import open_gallery
+from facesearch.cli.suggesting import AutoFarOption, AutoOption, check_auto, offer
 
 if TYPE_CHECKING:
     from facesearch.cli.output import Cell
@@ -66,6 +67,8 @@ def name(
     ],
     person: Annotated[str, typer.Argument(metavar="NAME", show_default=False, help=NAME_HELP)],
     *,
+    auto: AutoOption = False,
+    far: AutoFarOption = None,
     gallery: GalleryOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -75,9 +78,11 @@ def name(
       facesearch cluster
       facesearch name 1 "Ada Lovelace"
     """
+    check_auto(auto=auto, far=far)
     with open_gallery(gallery) as opened:
         done = opened.name(cluster_id, person)
-    show_enrolment(done, as_json=as_json)
+        alike = offer(opened, done, auto=auto, far=far)
+    show_enrolment(done, alike, gallery, as_json=as_json)
 
 
 def _show(found: "Clustering", limit: int, gallery: Path | None) -> None:

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from facesearch.gallery.curating import Change
+    from facesearch.gallery.journal import Entry
     from facesearch.gallery.people import Enrolment
     from facesearch.identify.calibration import Calibration
     from facesearch.models.registry import ModelInfo
+    from facesearch.store.values import Unplaced
     from facesearch.types import (
         Answer,
         Candidate,
@@ -51,6 +54,7 @@ def index_document(report: IndexReport, missing: Sequence[str] = ()) -> Document
         "seconds": report.seconds,
         "photos_per_second": report.photos_per_second,
         "people": report.people,
+        "kept_out": report.kept_out,
         "missing": list(missing),
         "pruned": report.pruned,
         "interrupted": report.interrupted,
@@ -174,6 +178,31 @@ def enrolment_document(enrolment: Enrolment) -> Document:
         "person": person_document(enrolment.person),
         "faces": [str(face_id) for face_id in enrolment.face_ids],
         "warnings": list(enrolment.warnings),
+    }
+
+
+def change_document(change: Change) -> Document:
+    """What a decision did: the person it is about, and for how many faces it is new."""
+    return {
+        "person": None if change.person is None else person_document(change.person),
+        "faces": change.faces,
+        "warnings": list(change.warnings),
+    }
+
+
+def entry_document(entry: Entry) -> Document:
+    """One action of the journal."""
+    return asdict(entry)
+
+
+def unplaced_document(one: Unplaced) -> Document:
+    """A decision about a face that is not in the gallery; the region is in fractions of the stored picture."""
+    region = one.place.region
+    return {
+        "photo": one.place.pixel_hash,
+        "region": [region.left, region.top, region.right, region.bottom],
+        "person": one.person,
+        "person_id": one.person_id,
     }
 
 

@@ -130,6 +130,8 @@ def _show(report: "IndexReport", base: "Sequence[Path]", *, rate: bool) -> None:
         f"{report.added:,} added, {report.skipped:,} unchanged, {report.no_face:,} without a face, "
         f"{len(report.failed):,} failed; {plural(report.faces, 'face')}{people if report.people else ''}"
     )
+    if report.kept_out:
+        say(f"kept out: {plural(report.kept_out, 'photo')} that {'was' if report.kept_out == 1 else 'were'} forgotten")
     labelled(("odd", "yellow"), [(short(remark.path, base), remark.warning) for remark in report.warnings])
     labelled(FAILED, [(short(failure.path, base), failure.error) for failure in report.failed])
 

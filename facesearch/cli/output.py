@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 from facesearch.errors import FacesearchError
+from facesearch.identify.words import one_in as one_in
+from facesearch.identify.words import plural as plural
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -133,21 +135,6 @@ def finish() -> None:
     if sys.stdout is not None:
         with _seam(sys.stdout):
             sys.stdout.flush()
-
-
-def one_in(rate: float, least: float) -> str:
-    """A rate in words, to one digit; ``least`` is the smallest that can be told."""
-    if rate > 0.5:
-        return "most"
-    count = 1 / rate
-    step = 10 ** (len(str(int(count))) - 1)
-    number = f"1 in {round(count / step) * step:,}"
-    return f"fewer than {number}" if rate <= least else f"about {number}"
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """``1 photo``, ``1,204 photos``."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def _message(text: str, label: str, style: str) -> None:

@@ -19,9 +19,18 @@ from facesearch.cli.options import (
 )
 from facesearch.cli.output import columns, emit, hint, plural, say, table, tell, warn
 from facesearch.cli.session import open_gallery
+from facesearch.cli.suggesting import (
+    AutoFarOption,
+    AutoOption,
+    check_auto,
+    offer,
+    show_suggestions,
+    suggestions_document,
+)
 
 if TYPE_CHECKING:
     from facesearch.gallery.people import Enrolment
+    from facesearch.gallery.suggesting import Suggestions
 
 NAME_HELP = "The person's name; or the id, where several have the name."
 
@@ -41,6 +50,8 @@ def enrol(
             help="The face that is meant, instead of photos; `facesearch who` shows the ids of an indexed photo.",
         ),
     ] = None,
+    auto: AutoOption = False,
+    far: AutoFarOption = None,
     strict: StrictFaceOption = False,
     min_face: MinFaceOption = None,
     thorough: ThoroughOption = False,
@@ -60,6 +71,7 @@ def enrol(
       facesearch enrol "Ada Lovelace" ada1.jpg ada2.jpg
       facesearch enrol "Charles" --face 17
     """
+    check_auto(auto=auto, far=far)
     with open_gallery(
         gallery,
         create=bool(photos),
@@ -71,7 +83,8 @@ def enrol(
         device=device,
     ) as opened:
         done = opened.enrol(name, *(photos or []), face=face, strict=strict)
-    show_enrolment(done, as_json=as_json)
+        alike = offer(opened, done, auto=auto, far=far)
+    show_enrolment(done, alike, gallery, as_json=as_json)
 
 
 def people(
@@ -138,10 +151,10 @@ def stats(
     columns([(what, f"{count:,}") for what, count in counts], right={1})
 
 
-def show_enrolment(done: "Enrolment", *, as_json: bool) -> None:
-    """Say who got how many faces."""
+def show_enrolment(done: "Enrolment", alike: "Suggestions", gallery: Path | None, *, as_json: bool) -> None:
+    """Say who got how many faces, and how many more look like that person."""
     if as_json:
-        emit(enrolment_document(done))
+        emit({**enrolment_document(done), **suggestions_document(alike)})
         return
     for warning in done.warnings:
         warn(warning)
@@ -151,3 +164,4 @@ def show_enrolment(done: "Enrolment", *, as_json: bool) -> None:
         f": {plural(len(done.face_ids), 'face')} given, "
         f"{plural(person.faces, 'face')} in {plural(person.photos, 'photo')} now",
     )
+    show_suggestions(alike, gallery)

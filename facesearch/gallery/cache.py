@@ -70,10 +70,12 @@ class IndexCache:
         """
         if not force and time.monotonic() - self._saved_at < SAVE_EVERY:
             return
-        index = self.fresh()
+        self.fresh()
         if self._stamp is not None and self._stamp != self._saved:
             # Under the writer's lock, so that nobody's ``tidy`` takes the file for a leftover before it has its name.
+            # Looked at once more, for what was forgotten while this waited must not come back into a file.
             with self._store.lock(timeout):
+                index = self.fresh()
                 save(index, self.path, self._stamp, before_rename=self._before_rename)
             self._saved = self._stamp
         self._saved_at = time.monotonic()

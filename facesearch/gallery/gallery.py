@@ -27,7 +27,7 @@ class Gallery(GalleryCuration):
 
     Distances are squared Euclidean distances of unit embeddings, 0 to 4. Methods raise errors of
     ``facesearch.errors`` only. They live in one file a group, each built on the one before: ``opening``, ``contents``,
-    ``curation``, and here answers.
+    ``decisions``, ``curation``, and here answers.
     """
 
     def verify(

@@ -39,6 +39,7 @@ class _Tally:
     skipped: int = 0
     no_face: int = 0
     faces: int = 0
+    kept_out: int = 0
     failed: list[Failure] = field(default_factory=list)
     warnings: list[Remark] = field(default_factory=list)
     interrupted: bool = False
@@ -74,6 +75,7 @@ def index_photos(
         skipped=tally.skipped,
         no_face=tally.no_face,
         faces=tally.faces,
+        kept_out=tally.kept_out,
         failed=tuple(tally.failed),
         warnings=tuple(tally.warnings),
         seconds=time.monotonic() - started,
@@ -164,7 +166,7 @@ def _write(
             now = [pair for pair in analysed if first[pair[1].photo.pixel_hash] is pair[0]]
             _write_photos(store, front_end, now, counted, reprocess=reprocess)
             analysed = [pair for pair in analysed if first[pair[1].photo.pixel_hash] is not pair[0]]
-    for name in ("added", "skipped", "no_face", "faces", "failed", "warnings"):
+    for name in ("added", "skipped", "no_face", "faces", "kept_out", "failed", "warnings"):
         setattr(tally, name, getattr(counted, name))
 
 
@@ -196,8 +198,9 @@ def _write_photos(
             new.append(found)
             tally.warnings += [Remark(str(stamp.root / stamp.relative), odd) for odd in photo.warnings]
     store.seen(seen)
-    store.add_photos(new, front_end.recipe)
+    held_faces = store.add_photos(new, front_end.recipe)
     tally.skipped += len(seen)
-    tally.faces += sum(len(one.faces) for one in new)
-    tally.added += sum(bool(one.faces) for one in new)
+    tally.faces += sum(len(ids) for ids in held_faces)
+    tally.added += sum(bool(ids) for ids in held_faces)
+    tally.kept_out += sum(len(ids) < len(one.faces) for ids, one in zip(held_faces, new, strict=True))
     tally.no_face += sum(not one.faces for one in new)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from facesearch.config import default_gallery
-from facesearch.gallery import calibrating
+from facesearch.errors import StoreError
+from facesearch.gallery import calibrating, forgetting
 from facesearch.gallery.cache import IndexCache
 from facesearch.gallery.evidence import EvidenceCache
 from facesearch.gallery.recipes import FrontEnds
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from facesearch.identify.calibration import Calibration
     from facesearch.pipeline import Engine
+    from facesearch.store.erasure import Erased
     from facesearch.types import Recipe
 
     Photo = str | PathLike[str]
@@ -51,6 +53,8 @@ class OpenGallery:
         self._before_rename = before_rename
         self._caches: dict[str, IndexCache] = {}
         self._evidence = EvidenceCache(store)
+        self._completed: Erased | None = None
+        """What a killed process had begun to forget, and was completed when this was opened."""
 
     @classmethod
     def open(
@@ -89,12 +93,23 @@ class OpenGallery:
         store = Store.open(Path(folder).expanduser() if folder is not None else default_gallery(), create=create)
 
         scope = Scope(min_face, thorough, device, threads, max_megapixels)
-        return cls(
+        opened = cls(
             store,
             lambda: make_front_end(engine=engine, scope=scope, tell=tell),
             rebuild=lambda recipe: front_end_for(recipe, engine=engine, scope=scope, tell=tell),
             index=index,
         )
+        opened._complete(tell)
+        return opened
+
+    def _complete(self, tell: Callable[[str], None]) -> None:
+        """Go on with what a killed process had begun to forget; say so, also where that must wait."""
+        try:
+            self._completed = forgetting.finish_pending(self._store)
+        except StoreError as error:
+            tell(f"something is being forgotten and is not all gone yet: {error.message}")
+        if self._completed is not None:
+            tell("what had been begun to be forgotten, and was cut short, is gone now")
 
     def close(self) -> None:
         """Let go of the database. Harmless when repeated."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import uuid
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +19,7 @@ from facesearch.gallery.places import place_of
 from facesearch.gallery.verification import the_face
 from facesearch.identify.folders import choose_faces
 from facesearch.images.quality import doubt, is_low
+from facesearch.store.people import fold
 from facesearch.types import Match
 
 if TYPE_CHECKING:
@@ -54,6 +58,27 @@ def known_person(store: Store, name: str) -> Person | None:
         ids = ", ".join(f"{person.id} ({person.faces} faces)" for person in found)
         raise ConfigError(f"{len(found)} people are called {name!r}", hint=f"give the id instead of the name: {ids}")
     return found[0] if found else None
+
+
+def the_person(store: Store, name: str) -> Person:
+    """The person of this name, whatever its case, or with this id.
+
+    Raises:
+        NotFoundError: there is nobody; the hint lists those whose names are spelt alike.
+        ConfigError: several people have the name; the hint lists their ids.
+    """
+    with suppress(ValueError, NotFoundError):
+        return store.person(str(uuid.UUID(name)))
+    found = store.find_people(name)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(f"{person.id} ({person.faces} faces)" for person in found)
+        raise ConfigError(f"{len(found)} people are called {name!r}", hint=f"give the id instead of the name: {ids}")
+    names = {fold(person.name): person.name for person in store.people()}
+    alike = [names[near] for near in difflib.get_close_matches(fold(name), names)]
+    hint = f"did you mean {' or '.join(map(repr, alike))}?" if alike else "facesearch people lists everybody"
+    raise NotFoundError("person", name, hint=hint)
 
 
 def enrol_faces(store: Store, name: str, face_ids: list[int], warnings: list[str]) -> Enrolment:

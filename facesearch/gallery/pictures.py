@@ -51,6 +51,11 @@ def label(answer: Answer) -> str:
     return f"{answer.person}  {answer.distance:.2f}"
 
 
+def caption(match: Match) -> str:
+    """The number by which a gallery face can be spoken of, and its file."""
+    return f"{match.face.id}  {Path(match.path).name}"
+
+
 def draw_sheet(store: Store, title: str, matches: Sequence[Match], target: Path, captions: Sequence[str]) -> None:
     """Write a contact sheet of gallery faces; a face whose file is gone is a grey square.
 
@@ -67,7 +72,7 @@ def draw_clusters(store: Store, clustering: Clustering, folder: Path) -> list[Pa
     written = []
     for group in clustering.clusters:
         target = sheet_path(folder, f"cluster-{group.id.rjust(3, '0')}")
-        captions = [Path(match.path).name for match in group.matches]
+        captions = [caption(match) for match in group.matches]
         draw_sheet(store, f"cluster {group.id}: {len(group.matches)} faces", group.matches, target, captions)
         written.append(target)
     return written
@@ -79,7 +84,7 @@ def draw_people(store: Store, people: Sequence[tuple[Person, Sequence[Match]]], 
     for person, matches in people:
         target = sheet_path(folder, f"person-{person.name}-{person.id[:8]}")
         title = f"{person.name}: {person.faces} faces in {person.photos} photos"
-        draw_sheet(store, title, matches, target, [Path(match.path).name for match in matches])
+        draw_sheet(store, title, matches, target, [caption(match) for match in matches])
         written.append(target)
     return written
 

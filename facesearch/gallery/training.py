@@ -109,6 +109,7 @@ def trained_svm(
         _path(store, "svm", recipe, mark, "npz"),
         lambda: _kept_svm(store, recipe, mark),
         lambda: svm.train(enrolled.vectors, enrolled.person_ids),
+        lambda: store.state().enrolments == mark,
         lambda machine: machine.to_bytes(recipe=recipe.key, token=mark),
     )
 
@@ -158,6 +159,7 @@ def _learn(
     path: Path,
     kept: Callable[[], Learned | None],
     learn: Callable[[], Learned],
+    current: Callable[[], bool],
     as_bytes: Callable[[Learned], bytes],
 ) -> Learned:
     """Learn and keep it in ``path``, under the writer's lock, or take what another process has learned meanwhile.
@@ -175,7 +177,8 @@ def _learn(
         if found is not None:
             return found
         learned = learn()
-        if locked:
+        # Somebody may have been forgotten while this waited for the lock.
+        if locked and current():
             with suppress(OSError):
                 _write(path, as_bytes(learned))
     return learned

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlalchemy import bindparam, delete, insert, literal, select, update
 
 from facesearch.errors import StoreError
+from facesearch.store.actions import ActionStore
 from facesearch.store.changes import pack
 from facesearch.store.connection import chunks
-from facesearch.store.history import HistoryStore
 from facesearch.store.journal import standings
 from facesearch.store.region import pair_up, to_stored, turn_face
 from facesearch.store.schema import (
@@ -21,6 +21,7 @@ from facesearch.store.schema import (
     FaceRow,
     PhotoRow,
 )
+from facesearch.store.tombstones import kept_out
 from facesearch.store.values import NewAnalysis
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class _Found:
     ids: list[int] = field(default_factory=list)
 
 
-class AnalysisStore(HistoryStore):
+class AnalysisStore(ActionStore):
     """The part of the store that takes in what was found in photos."""
 
     def add_photo(
@@ -78,14 +79,15 @@ class AnalysisStore(HistoryStore):
 
         A photo that is known already keeps its faces: one that overlaps an old one by half or more (IoU) *is* the old
         one, with its id and its person. Old faces that were not found again go, unless somebody decided about them.
-        New faces get back what the journal says of them, for instance after the photo had been pruned.
+        New faces get back what the journal says of them, for instance after the photo had been pruned. A photo that
+        was forgotten with a tombstone gets no new faces.
 
         Args:
             analyses: no two of the same picture.
             recipe: what made the vectors.
 
         Returns:
-            The ids of the faces of each photo, in the order given.
+            The ids of the faces of each photo, in the order given; those that were kept out are missing.
 
         Raises:
             StoreError: vectors do not fit the faces or the recipe, a picture comes twice, or the database cannot be
@@ -97,6 +99,7 @@ class AnalysisStore(HistoryStore):
         with self.writing():
             self._put_recipe(recipe)
             old = self._old([one.photo for one in analyses])
+            analyses = self._without_forgotten(analyses, old)
             photo_ids = self._put_photos(analyses, old, recipe)
             files = [
                 (one.stamp, photo_id, one.photo.byte_hash)
@@ -163,6 +166,18 @@ class AnalysisStore(HistoryStore):
             known[pixel_hash] = _Old(photo_id, list(faces), regions)
         self._write(update(FaceRow).where(FaceRow.id == bindparam("row")), turned)
         return known
+
+    def _without_forgotten(self, analyses: Sequence[NewAnalysis], old: dict[str, _Old]) -> list[NewAnalysis]:
+        """The same, where photos with a tombstone have only those faces that are known already."""
+        forgotten = kept_out(self._work.connection, [one.photo.pixel_hash for one in analyses])
+        found = list(analyses)
+        for place, one in enumerate(analyses):
+            if one.photo.pixel_hash in forgotten:
+                known = old.get(one.photo.pixel_hash)
+                regions = [to_stored(face.box, *_shape(one.photo)) for face in one.faces]
+                kept = sorted(pair_up(known.regions, regions)) if known else []
+                found[place] = replace(one, faces=[one.faces[i] for i in kept], vectors=one.vectors[kept])
+        return found
 
     def _put_photos(self, analyses: Sequence[NewAnalysis], old: dict[str, _Old], recipe: Recipe) -> list[int]:
         ids = {pixel_hash: one.photo_id for pixel_hash, one in old.items()}

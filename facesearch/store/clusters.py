@@ -1,17 +1,23 @@
-"""Groups of faces that nobody has named yet, kept so that a group can be named after it was shown."""
+"""Groups of faces that nobody has named, kept so that a group can be named after it was shown."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, exists, insert, select
 
 from facesearch.errors import NotFoundError
 from facesearch.store.analysis import AnalysisStore
-from facesearch.store.schema import ClusterRow
+from facesearch.store.schema import ClusterRow, EnrolmentRow, RejectionRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+_OPEN = (
+    ~exists().where(EnrolmentRow.face_id == ClusterRow.face_id),
+    ~exists().where(RejectionRow.face_id == ClusterRow.face_id, RejectionRow.person_id.is_(None)),
+)
+"""A face that was named, or called no face, keeps its row, so that it is in its cluster again when that is undone."""
 
 
 class ClusterStore(AnalysisStore):
@@ -32,11 +38,16 @@ class ClusterStore(AnalysisStore):
             self._write(delete(ClusterRow).where(ClusterRow.recipe == recipe_key))
             self._write(insert(ClusterRow), rows)
 
-    def clusters(self, recipe_key: str) -> dict[str, list[int]]:
-        """The face ids of each cluster of a recipe, the most central first; faces named since have left it."""
+    def clusters(self, recipe_key: str, *, named: bool = False) -> dict[str, list[int]]:
+        """The face ids of each cluster of a recipe, the most central first.
+
+        Args:
+            recipe_key: of which recipe.
+            named: also faces that were named, or called no face, since.
+        """
         query = (
             select(ClusterRow.cluster, ClusterRow.face_id)
-            .where(ClusterRow.recipe == recipe_key)
+            .where(ClusterRow.recipe == recipe_key, *(() if named else _OPEN))
             .order_by(ClusterRow.cluster, ClusterRow.position)
         )
         found: dict[str, list[int]] = {}
@@ -46,7 +57,7 @@ class ClusterStore(AnalysisStore):
         return found
 
     def cluster_faces(self, cluster_id: str, recipe_key: str | None = None) -> list[int]:
-        """The face ids of one cluster, the most central first.
+        """The face ids of one cluster, the most central first; faces named since have left it.
 
         Args:
             cluster_id: as given to ``save_clusters``.
@@ -59,7 +70,7 @@ class ClusterStore(AnalysisStore):
             key = self.state().recipe if recipe_key is None else recipe_key
             query = (
                 select(ClusterRow.face_id)
-                .where(ClusterRow.cluster == cluster_id, ClusterRow.recipe == key)
+                .where(ClusterRow.cluster == cluster_id, ClusterRow.recipe == key, *_OPEN)
                 .order_by(ClusterRow.position)
             )
             found = list(connection.execute(query).scalars())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
+
+from facesearch.store.values import Source
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from facesearch.store.values import Payload, Source
+    from facesearch.store.values import Payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +108,28 @@ class Decided:
 
     @classmethod
     def from_payload(cls, said: Payload) -> Decided:
-        """The inverse of ``as_payload``."""
+        """The inverse of ``as_payload``.
+
+        Raises:
+            ValueError: this is not what ``as_payload`` gives.
+        """
+        person, source = said.get("person"), said.get("source")
+        lists = [said.get(name, []) for name in ("rejected", "apart")]
+        words = [one for held in lists if isinstance(held, list) for one in held]
+        if (
+            not all(isinstance(one, str) for one in (*words, *([] if person is None else [person, source])))
+            or not all(isinstance(held, list) for held in lists)
+            or source not in (None, *get_args(Source))
+        ):
+            raise ValueError("this does not say what was decided about a face")
         return cls(
-            person_id=said.get("person"),
-            source=said.get("source"),
+            person_id=person,
+            source=source,
             confirmed=bool(said.get("confirmed", False)),
-            rejected=frozenset(said.get("rejected", ())),
+            rejected=frozenset(lists[0]),
             no_face=bool(said.get("no_face", False)),
             ignored=bool(said.get("ignored", False)),
-            apart=frozenset(said.get("apart", ())),
+            apart=frozenset(lists[1]),
         )
 
 

@@ -84,3 +84,10 @@ class EvidenceStore(PeopleStore):
             vectors=unpack([row[2] for row in rows], recipe.dim),
             low=_low([tuple(row[3:]) for row in rows]),
         )
+
+    def nameless(self) -> set[int]:
+        """The ids of all faces that have no person and were not called "no face"."""
+        no_face = exists().where(RejectionRow.face_id == FaceRow.id, RejectionRow.person_id.is_(None))
+        query = select(FaceRow.id).where(~exists().where(EnrolmentRow.face_id == FaceRow.id), ~no_face)
+        with self._reader() as connection:
+            return set(connection.execute(query).scalars())

@@ -20,6 +20,7 @@ merge           action  people and their names, that became part of ``person_id`
 split           action  name of the person, or cluster, that faces were taken out of
 undo, redo      action  of: the action that was taken back, or repeated
 forget          action  how much was erased, never what
+erased                  an event whose content was forgotten
 =============== ======= =====================================================================
 
 Those about an action only say what its other events are for. Before migration 0003 events had no ``before`` and
@@ -31,7 +32,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from sqlalchemy import func, insert, select
 
@@ -41,17 +42,23 @@ from facesearch.store.faces import FaceStore
 from facesearch.store.files import now
 from facesearch.store.region import overlap
 from facesearch.store.schema import EventRow
-from facesearch.store.values import Event, Region
+from facesearch.store.values import Event, Place, Region, Source
+from facesearch.types import Mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy import ColumnElement
 
-    from facesearch.store.values import Payload, Place
+    from facesearch.store.values import Payload
 
 ABOUT_PEOPLE = ("create_person", "rename", "delete_person")
 ABOUT_ACTIONS = ("merge", "split", "undo", "redo", "forget")
+
+ABOUT_FACES = ("enrol", "unenrol", "reject", "ignore", "unignore", "apart", "restore")
+OPERATIONS = (*ABOUT_PEOPLE, *ABOUT_FACES, *ABOUT_ACTIONS, "mark", "unmark", "erased")
+
+_NAMES = {"create_person": ("name",), "rename": ("name", "previous"), "delete_person": ("name",)}
 
 _EVENT = select(
     EventRow.seq,
@@ -169,6 +176,28 @@ def _difference(event: Event, now: Decided) -> tuple[Decided, Decided]:
     if event.op == "reject":
         return now, now.without(event.person_id)
     return now, now
+
+
+def check_payload(op: str, payload: Any) -> None:  # noqa: ANN401
+    """Whether an event of this operation can be repeated from this payload, which came from outside.
+
+    Raises:
+        ValueError: it cannot.
+        KeyError: something is missing in it.
+        TypeError: something in it is of another kind.
+    """
+    if not isinstance(payload, dict):
+        raise TypeError("a payload is an object")
+    if op in ABOUT_PEOPLE and not all(isinstance(payload[name], str) for name in _NAMES[op]):
+        raise ValueError("a name is text")
+    if op in ABOUT_FACES and "after" in payload:
+        for said in (payload["before"], payload["after"]):
+            for place in Decided.from_payload(said).apart:
+                Place.parse(place)
+    elif op == "enrol" and (payload["source"] not in get_args(Source) or payload["confirmed"] not in (True, False)):
+        raise ValueError("an enrolment has a source")
+    if op == "mark" and payload["mark"] not in get_args(Mark):
+        raise ValueError(f"{payload['mark']!r} is no mark")
 
 
 def _event(row: Any) -> Event:  # noqa: ANN401

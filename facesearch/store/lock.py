@@ -80,8 +80,15 @@ class WriterLock:
         # Renamed into place, so that whoever waits never reads half of it. Path.open knows no opener.
         temporary = self._note.with_name(f"{NOTE_NAME}.{os.getpid()}")
         with open(temporary, "w", opener=_private) as file:
-            json.dump({"pid": os.getpid(), "command": shlex.join(sys.argv) or "python"}, file)
+            json.dump({"pid": os.getpid(), "command": _command(sys.argv) or "python"}, file)
         temporary.replace(self._note)
+
+
+def _command(words: list[str]) -> str:
+    """How this process was started. Whom it is to forget must not be written down once more."""
+    if words[1:2] == ["forget"]:
+        return f"{shlex.join(words[:2])} …"
+    return shlex.join(words)
 
 
 def _private(path: str, flags: int) -> int:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, func, select
 
 from facesearch.errors import ConfigError, NotFoundError
+from facesearch.store.connection import chunks
 from facesearch.store.decided import Decided
 from facesearch.store.decisions import DecisionStore
 from facesearch.store.journal import Draft
-from facesearch.store.schema import EnrolmentRow, FaceRow, IgnoredRow, PersonRow, RejectionRow
+from facesearch.store.schema import ClusterRow, EnrolmentRow, FaceRow, IgnoredRow, PersonRow, RejectionRow
 from facesearch.types import Person
 
 if TYPE_CHECKING:
@@ -33,7 +34,12 @@ def _is_unicode(name: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
-def _clean(name: str) -> str:
+def clean_name(name: str) -> str:
+    """A name as it is kept: without superfluous space.
+
+    Raises:
+        ConfigError: the name is empty or has unprintable characters.
+    """
     if not _is_unicode(name):
         raise ConfigError(f"{name!a} is not valid Unicode, so it cannot be a person's name")
     cleaned = " ".join(unicodedata.normalize("NFC", name).split())
@@ -51,7 +57,7 @@ class PeopleStore(DecisionStore):
         Raises:
             ConfigError: the name is empty or has unprintable characters.
         """
-        cleaned = _clean(name)
+        cleaned = clean_name(name)
         person_id = str(uuid.uuid4())
         with self.writing():
             self._put_person(person_id, cleaned)
@@ -65,7 +71,7 @@ class PeopleStore(DecisionStore):
             NotFoundError: there is no such person.
             ConfigError: the name is empty or has unprintable characters.
         """
-        cleaned = _clean(name)
+        cleaned = clean_name(name)
         with self.writing():
             old = self.person(person_id)
             if old.name != cleaned:
@@ -221,7 +227,9 @@ class PeopleStore(DecisionStore):
             return self.person(new.id)
 
     def keep_apart(self, face_ids: Sequence[int], other: int) -> int:
-        """Remember that faces must not be grouped with another one. Returns how many faces that is new for.
+        """Take faces out of their groups, and remember that they must not be grouped with another one.
+
+        Returns how many faces that is new for.
 
         Raises:
             NotFoundError: there is no such face.
@@ -229,6 +237,8 @@ class PeopleStore(DecisionStore):
         with self.writing():
             place = str(self.places_of([other])[other])
             some = [face_id for face_id in face_ids if face_id != other]
+            for piece in chunks(some):
+                self._write(delete(ClusterRow).where(ClusterRow.face_id.in_(piece)))
             return len(self._decide("apart", some, lambda now: now.kept_from(place)))
 
     def rejections(self) -> dict[int, frozenset[str | None]]:

@@ -305,6 +305,27 @@ class EventRow(Base):
     payload: Mapped[str] = mapped_column(Text)
 
 
+class TombstoneRow(Base):
+    """A photo that was forgotten and must stay so: SHA-256 of the salt and the hash of its pixels, and the salt.
+
+    All rows of a gallery share one salt. Whoever has the photo and the gallery can tell that the photo was forgotten.
+    """
+
+    __tablename__ = "tombstone"
+
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    salt: Mapped[str] = mapped_column(String(32))
+
+
+class ErasureRow(Base):
+    """What is being forgotten, as ids and hashes; there are rows only from the deletion until nothing is left of it."""
+
+    __tablename__ = "erasure"
+
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)
+    value: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
 class ChangeRow(Base):
     """One embedding that came or went; what an index file catches up from. No foreign key: faces go, this stays."""
 

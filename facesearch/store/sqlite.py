@@ -88,6 +88,38 @@ def use_wal(engine: Engine) -> None:
         pooled.cursor().execute("PRAGMA journal_mode = WAL")
 
 
+SECURE = "PRAGMA secure_delete = ON"
+"""What is deleted on this connection from now on is overwritten with zeros in its page."""
+
+
+def rewrite(engine: Engine) -> bool:
+    """Write the whole database anew, without anything that was deleted; call it under the writer's lock.
+
+    Returns:
+        Whether nothing old is left; False where another process still reads an old state from the write-ahead log.
+    """
+    with contextlib.closing(engine.raw_connection()) as pooled:
+        cursor = pooled.cursor()
+        cursor.execute(SECURE)
+        # The journal of a database that has no write-ahead log holds the old pages. One that is kept for the next
+        # transaction, as other programs may have left it, would hold them on.
+        if cursor.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "delete"):
+            cursor.execute("PRAGMA journal_mode = DELETE")
+        cursor.execute("VACUUM")
+    return empty_log(engine)
+
+
+def empty_log(engine: Engine) -> bool:
+    """Bring everything from the write-ahead log, where there is one, into the database, and cut the log to nothing.
+
+    Returns:
+        Whether that was possible; see ``rewrite``.
+    """
+    with contextlib.closing(engine.raw_connection()) as pooled:
+        busy, _, _ = pooled.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
+
+
 @contextlib.contextmanager
 def seam(path: Path, holder: Callable[[], str | None] = lambda: None, *, files: bool = False) -> Iterator[None]:
     """Where errors of the database become ours.

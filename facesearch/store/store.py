@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Self
 
 from facesearch.errors import NotFoundError
 from facesearch.store import sqlite
-from facesearch.store.calibrations import CalibrationStore
 from facesearch.store.lock import WriterLock
 from facesearch.store.migrate import ensure_schema
+from facesearch.store.reviewing import ReviewStore
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
 
-class Store(CalibrationStore):
+class Store(ReviewStore):
     """A gallery's photos, faces, embeddings, people and journal.
 
     Its methods live in one file a concern, each built on the one before: ``connection`` (transactions), ``changes``
     (state and vectors), ``files``, ``faces``, ``journal``, ``people``, ``marks``, ``analysis``, ``clusters``,
-    ``recipes``, ``calibrations``.
+    ``recipes``, ``calibrations``, ``finding``, ``reviewing``.
 
     Reading never waits. A method that writes is a transaction of its own, or part of the ``writing`` it is called in.
     """

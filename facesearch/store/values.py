@@ -229,3 +229,23 @@ class Event:
     region: Region | None
     person_id: str | None
     payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Events of one action that do the same: how many, about whom, and what they say beside."""
+
+    op: str
+    person_id: str | None
+    count: int
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What was decided in one transaction; ``seq`` is that of its first event."""
+
+    id: str
+    seq: int
+    at: str
+    deeds: list[Deed]

@@ -1,4 +1,4 @@
-"""Ignored faces, faces that are kept apart, and a journal that is read by action and time."""
+"""Ignored faces, faces kept apart, a journal that is read by action and time, and photos that stay forgotten."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,6 +24,18 @@ def upgrade() -> None:
         sa.Column("other", sa.String(length=160), nullable=False),
         sa.ForeignKeyConstraint(["face_id"], ["face.id"], name=op.f("fk_apart_face_id_face"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("face_id", "other", name=op.f("pk_apart")),
+    )
+    op.create_table(
+        "tombstone",
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("salt", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_tombstone")),
+    )
+    op.create_table(
+        "erasure",
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("value", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "value", name=op.f("pk_erasure")),
     )
     op.create_index(op.f("ix_event_action"), "event", ["action"])
     op.create_index(op.f("ix_event_at"), "event", ["at"])

@@ -1,0 +1,1 @@
+"""What people ask and decide about an album, as pure values: nothing here knows files or a database."""

@@ -1,0 +1,172 @@
+"""The receipt of what was forgotten: where traces were looked for, what was found, and what nobody here can reach."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facesearch.errors import StoreError
+from facesearch.gallery.traces import SHORTEST, Explained, Traces, by_chance, pieces_of, spellings, without
+from facesearch.store.lock import LOCK_NAME, NOTE_NAME
+from facesearch.store.people import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from facesearch.gallery.traces import Hit
+    from facesearch.store.erasure import Erased
+    from facesearch.store.store import Store
+
+OUT_OF_REACH = (
+    "the photos themselves, and the same photos elsewhere",
+    "what was exported: journals, sidecars, folders laid out by find and cluster",
+    "pictures and pages that were written: --draw, report, review",
+    "faces that nobody has named, which may show the same person",
+    "copies and snapshots of the gallery by you, a backup program or the file system",
+    "blocks that a disk has set aside (an SSD evens out its wear), and the memory of other running processes",
+)
+"""What no deletion in a gallery can undo."""
+
+_LABELS = {"path": "path", "root": "path", "person": "other name", "event": "other name"}
+"""What a text in a table is, where it contains what was looked for and rightly stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remnant:
+    """Something that was to be gone and is there: what kind it is of, in which file, and how often."""
+
+    kind: str
+    path: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Where traces were looked for, and what was found.
+
+    ``sought`` says how many were looked for, by kind, never which. ``kept_paths`` are paths of photos that stay and
+    contain a name that is gone. ``other_names`` says that somebody else's name contains it. ``chance`` counts where
+    its bytes stand in something that has nothing to do with it. ``shared`` counts vectors that a face which stays has
+    too, bit by bit. ``too_short`` counts spellings that are too short to be told from chance in raw bytes.
+    """
+
+    files: int
+    bytes: int
+    sought: dict[str, int]
+    remnants: tuple[Remnant, ...] = ()
+    kept_paths: tuple[str, ...] = ()
+    other_names: bool = False
+    chance: int = 0
+    shared: int = 0
+    too_short: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was forgotten, and the proof.
+
+    ``derived`` says of each thing that is made from the faces what became of it. ``earlier`` says that something which
+    had been cut short was completed first; its vectors and names are not known any more, so only its ids were looked
+    for.
+    """
+
+    people: int
+    faces: int
+    photos: int
+    vectors: int
+    events: int
+    tombstones: int
+    derived: dict[str, str]
+    search: Search
+    earlier: bool = False
+    out_of_reach: tuple[str, ...] = OUT_OF_REACH
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing remains but the paths of photos that stay."""
+        return not self.search.remnants
+
+
+@dataclass(slots=True)
+class _Finding:
+    """What the hits come to."""
+
+    remnants: Counter[tuple[str, str]] = field(default_factory=Counter)
+    other_names: bool = False
+    chance: int = 0
+
+
+def search(store: Store, erased: Sequence[Erased]) -> Search:
+    """Look for the traces of what was erased in every file below the gallery's folder; the writer's lock is held.
+
+    Raises:
+        StoreError: a file cannot be read.
+    """
+    names = {name for one in erased for name in one.names}
+    known = set(store.all_paths())
+    written = {spelling for name in names for spelling in spellings(name)}
+    vectors = {vector for one in erased for vector in one.vectors}
+    shared = sum(vector in vectors for some in store.all_vectors() for vector in some)
+    traces = Traces(without(pieces_of(vectors), store.all_vectors()))
+    traces.add("name", written)
+    traces.add("id", (person.encode() for one in erased for person in one.ids))
+    traces.add("hash", (photo.encode() for one in erased for photo in one.hashes))
+    traces.add("path", (os.fsencode(path) for one in erased for path in one.paths))
+    # The note that says who is writing goes with the lock.
+    files = [path for path in _files(store.folder) if path.name not in (LOCK_NAME, NOTE_NAME)]
+    try:
+        hits, read = traces.scan(files)
+        found = _judge(store, hits)
+    except OSError as exc:
+        raise StoreError(f"{exc.filename}: {exc.strerror or exc}", hint="forget again, to have it searched") from exc
+    for path in files:
+        if str(path) not in known and _contains(path.relative_to(store.folder), names):
+            found.remnants["name of a file", str(path)] += 1
+    sought = {"vectors": len(vectors), "pieces": len(traces.pieces), "spellings": len(written)}
+    sought |= {"ids": len(traces.texts["id"]), "hashes": len(traces.texts["hash"]), "paths": len(traces.texts["path"])}
+    return Search(
+        files=len(files),
+        bytes=read,
+        sought=sought,
+        remnants=tuple(Remnant(kind, path, count) for (kind, path), count in sorted(found.remnants.items())),
+        kept_paths=tuple(path for path in sorted(known) if _contains(Path(path), names)),
+        other_names=found.other_names,
+        chance=found.chance,
+        shared=shared,
+        too_short=sum(len(text) < SHORTEST for text in written),
+    )
+
+
+def _judge(store: Store, hits: Sequence[Hit]) -> _Finding:
+    """What each hit is: a remnant, or a part of something that stays."""
+    finding = _Finding()
+    by_needle: dict[bytes, list[Hit]] = {}
+    for hit in hits:
+        if hit.kind in ("name", "path"):
+            by_needle.setdefault(hit.needle, []).append(hit)
+        else:
+            finding.remnants[hit.kind, str(hit.file)] += 1
+    for needle, some in by_needle.items():
+        held = ((_LABELS.get(column.partition(".")[0], "chance"), value) for column, value in store.values_with(needle))
+        explained = Explained(needle, held)
+        for hit in some:
+            label = explained.label(hit) or ("chance" if by_chance(hit) else None)
+            finding.other_names |= label == "other name"
+            finding.chance += label == "chance"
+            if label is None:
+                finding.remnants[hit.kind, str(hit.file)] += 1
+    return finding
+
+
+def _files(folder: Path) -> list[Path]:
+    """Every regular file below a folder, links not followed."""
+    found = [Path(where, name) for where, _, names in os.walk(folder) for name in names]
+    return sorted(path for path in found if path.is_file() and not path.is_symlink())
+
+
+def _contains(path: Path, names: set[str]) -> bool:
+    text = fold(str(path))
+    return any(fold(name) in text for name in names)

@@ -1,0 +1,281 @@
+"""What is still open in a gallery: unnamed and unconfirmed faces, in the groups that ``review`` asks about."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facesearch.curate.questions import BATCH, SURE, Group, Pair
+from facesearch.gallery.likeness import (
+    Likeness,
+    beside_others,
+    chance_of_pair,
+    chance_of_person,
+    widest_pair,
+)
+from facesearch.images.quality import is_low
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from numpy.typing import NDArray
+
+    from facesearch.identify.calibration import Calibration
+    from facesearch.store.store import Store
+    from facesearch.store.values import Enrolled
+    from facesearch.types import Recipe
+
+SPEAKERS = 8
+"""Faces of a group that are compared with people: the most central ones. More change the mean little, and cost time."""
+
+_ROWS = 2048
+"""Groups that are compared with all others at once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What does not change about m faces while somebody decides: their place by id, photos, vectors, and quality.
+
+    ``photos`` (m,), int64, are photo ids, in a collage a number of the face's own. ``vectors`` (m, d) are unit rows,
+    float32. ``low`` (m,), bool, says which faces cannot be trusted.
+    """
+
+    place: Mapping[int, int]
+    photos: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+    low: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenFaces:
+    """The n faces that wait for an answer, group by group, most central first.
+
+    ``rows`` (n,) are their places in ``known``. ``starts`` (g,) are where the groups begin, ``keys`` (g) their names:
+    "c" and a cluster's id, or "f" and a face's. ``given`` says who a face was given to automatically, ``shown`` who is
+    in a photo already, ``rejected`` whom a face is not; ``apart`` are pairs of faces that must not be together.
+    """
+
+    known: Known
+    face_ids: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    keys: tuple[str, ...]
+    given: Mapping[int, str]
+    shown: Mapping[int, frozenset[str]]
+    rejected: Mapping[int, frozenset[str | None]]
+    apart: frozenset[tuple[int, int]]
+    enrolled: Enrolled
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """How many faces each group has, (g,)."""
+        return np.diff(self.starts, append=len(self.rows))
+
+    @property
+    def groups(self) -> list[list[int]]:
+        """The face ids of each group."""
+        ids: list[int] = self.face_ids.tolist()
+        bounds = [*self.starts.tolist(), len(ids)]
+        return [ids[first:last] for first, last in pairwise(bounds)]
+
+
+def read_open(store: Store, recipe: Recipe, known: Known | None = None) -> OpenFaces:
+    """What is open in the gallery now; groups are its clusters, and faces alone.
+
+    Ignored faces are no question, nor is what is left of a cluster most of whose faces are ignored.
+
+    Args:
+        store: of the gallery.
+        recipe: of the vectors.
+        known: from an earlier call; what is open since is read anew.
+    """
+    with store.reading():
+        unnamed, given = store.open_faces(recipe), store.unconfirmed(recipe)
+        if known is None or not all(face_id in known.place for face_id in (*unnamed, *given)):
+            known = _read_known(store, recipe, list(given))
+        ignored, shown, rejected = store.ignored(), store.shown(), store.rejections()
+        enrolled, apart = store.enrolled(recipe), frozenset(store.apart())
+        groups = _grouped(unnamed, store.clusters(recipe.key), ignored, apart)
+    groups |= {f"f{face_id}": [face_id] for face_id in given}
+    ids = [face_id for held in groups.values() for face_id in held]
+    sizes = [len(held) for held in groups.values()]
+    return OpenFaces(
+        known=known,
+        face_ids=np.array(ids, dtype=np.int64),
+        rows=np.array([known.place[face_id] for face_id in ids], dtype=np.int64),
+        starts=np.cumsum([0, *sizes])[:-1].astype(np.int64),
+        keys=tuple(groups),
+        given=given,
+        shown=shown,
+        rejected=rejected,
+        apart=apart,
+        enrolled=enrolled,
+    )
+
+
+def _read_known(store: Store, recipe: Recipe, given: list[int]) -> Known:
+    unnamed = store.unnamed(recipe)
+    ids, vectors = store.vectors_of(given, recipe)
+    faces = store.faces(ids.tolist())
+    held = [faces[face_id] for face_id in ids.tolist()]
+    every = np.concatenate([unnamed.face_ids, ids])
+    photos = np.concatenate([unnamed.photo_ids, np.array([face.photo_id for face in held], dtype=np.int64)])
+    return Known(
+        place={face_id: row for row, face_id in enumerate(every.tolist())},
+        photos=np.where(np.isin(photos, list(store.marked("collage"))), -every, photos),
+        vectors=np.concatenate([unnamed.vectors, vectors]),
+        low=np.concatenate([unnamed.low, np.array([is_low(face) for face in held], dtype=np.bool_)]),
+    )
+
+
+def _grouped(
+    unnamed: list[int],
+    clusters: Mapping[str, list[int]],
+    ignored: set[int],
+    apart: Collection[tuple[int, int]],
+) -> dict[str, list[int]]:
+    """Face ids by the key of their group; a face that must be apart from another one of its cluster is alone."""
+    others: dict[int, set[int]] = defaultdict(set)
+    for odd, other in apart:
+        others[odd].add(other)
+    groups: dict[str, list[int]] = {}
+    settled, waiting = set(ignored), set(unnamed)
+    for name, faces in clusters.items():
+        held = [face_id for face_id in faces if face_id in waiting and others[face_id].isdisjoint(faces)]
+        left = [face_id for face_id in held if face_id not in ignored]
+        settled.update(held)
+        if 2 * len(left) >= len(held) and left:
+            groups[f"c{name}"] = left
+    groups |= {f"f{face_id}": [face_id] for face_id in unnamed if face_id not in settled}
+    return groups
+
+
+class Groups:
+    """The groups of a gallery with the chances that they are somebody, kept up from one question to the next."""
+
+    def __init__(self, opened: OpenFaces, calibration: Calibration) -> None:
+        self._calibration = calibration
+        self._columns: dict[int, int] = {}
+        self._known = opened.known
+        self._pairs = _near_pairs(opened, calibration)
+
+    def groups(self, opened: OpenFaces, most: Mapping[str, int]) -> list[Group]:
+        """The groups with whom they most likely are; ``most`` as ``Group.most``, by key."""
+        if opened.known is not self._known:
+            self._columns, self._known = {}, opened.known
+            self._pairs = _near_pairs(opened, self._calibration)
+        people, chance, distance, own = self._chances(opened)
+        photos, low = opened.known.photos[opened.rows].tolist(), opened.known.low[opened.rows]
+        poor = np.logical_and.reduceat(low, opened.starts).tolist() if len(low) else []
+        found, first = [], 0
+        for group, (key, faces) in enumerate(zip(opened.keys, opened.groups, strict=True)):
+            likely, who = float(chance[group]), int(own[group])
+            found.append(
+                Group(
+                    key=key,
+                    faces=tuple(faces),
+                    photos=frozenset(photos[first : first + len(faces)]),
+                    poor=poor[group],
+                    person=people[who] if who >= 0 else None,
+                    chance=likely,
+                    distance=float(distance[group]) if who >= 0 else None,
+                    most=most.get(key, BATCH),
+                )
+            )
+            first += len(faces)
+        return found
+
+    def pairs(self, opened: OpenFaces) -> list[Pair]:
+        """The pairs of groups that may be one person, but for those that somebody has kept apart."""
+        place = {key: group for group, key in enumerate(opened.keys)}
+        held = {face_id: key for key, faces in zip(opened.keys, opened.groups, strict=True) for face_id in faces}
+        apart = {frozenset((held.get(one), held.get(other))) for one, other in opened.apart}
+        return [
+            Pair(place[one], place[other], chance, distance)
+            for one, other, chance, distance in self._pairs
+            if one in place and other in place and frozenset((one, other)) not in apart
+        ]
+
+    def _chances(
+        self, opened: OpenFaces
+    ) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+        """The people; and chance, distance and place of the likeliest one of each group, -1 where there is nobody."""
+        speakers, starts = _speakers(opened)
+        ids = opened.face_ids[speakers].tolist()
+        if any(face_id not in self._columns for face_id in ids):
+            self._columns = {face_id: column for column, face_id in enumerate(ids)}
+            self._likeness = Likeness(opened.known.vectors[opened.rows[speakers]])
+        people, table = self._likeness.table(opened.enrolled)
+        count = len(opened.keys)
+        if not count or not people:
+            return people, np.zeros(count), np.full(count, np.inf), np.full(count, -1)
+        columns = [self._columns[face_id] for face_id in ids]
+        by_group = np.add.reduceat(table[:, columns], starts, axis=1) / np.diff(starts, append=len(ids))
+        forced = _rule_out(opened, people, by_group)
+        places, owners = list(forced), list(forced.values())
+        own = by_group.argmin(axis=0)
+        own[places] = owners
+        apart, beside = beside_others(by_group, own)
+        chance = chance_of_person(self._calibration, apart, beside, list(Counter(opened.enrolled.person_ids).values()))
+        chance[places] = np.maximum(chance[places], SURE)
+        own[~np.isfinite(apart) & ~np.isin(np.arange(count), places)] = -1
+        return people, chance, apart, own
+
+
+def _speakers(opened: OpenFaces) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The faces that speak for their groups, as places among the open ones, and where each group's begin, (g,).
+
+    They are the most central of those that can be trusted, or of all where none can.
+    """
+    if not len(opened.rows):
+        return np.empty(0, np.int64), opened.starts
+    low = opened.known.low[opened.rows]
+    group = np.repeat(np.arange(len(opened.keys)), opened.sizes)
+    trusted = ~low | np.logical_and.reduceat(low, opened.starts)[group]
+    rank = np.cumsum(trusted)
+    before = (rank - trusted)[opened.starts]
+    chosen = np.flatnonzero(trusted & (rank - before[group] <= SPEAKERS))
+    return chosen, np.searchsorted(group[chosen], np.arange(len(opened.keys)))
+
+
+def _rule_out(opened: OpenFaces, people: tuple[str, ...], by_group: NDArray[np.float32]) -> dict[int, int]:
+    """Who a group cannot be is made infinitely far, (P, g). Returns who a group was given to, by its place."""
+    row = {person: place for place, person in enumerate(people)}
+    forced: dict[int, int] = {}
+    photos = iter(opened.known.photos[opened.rows].tolist())
+    for group, faces in enumerate(opened.groups):
+        for face_id, photo in zip(faces, photos, strict=False):
+            against = opened.shown.get(photo, frozenset()) | opened.rejected.get(face_id, frozenset())
+            for person in against:
+                if person in row:
+                    by_group[row[person], group] = np.inf
+        given = opened.given.get(faces[0])
+        if given in row:
+            forced[group] = row[given]
+    return forced
+
+
+def _near_pairs(opened: OpenFaces, calibration: Calibration) -> list[tuple[str, str, float, float]]:
+    """Keys of groups that may be one person, with the chance and the mean distance of their faces."""
+    if len(opened.keys) < 2:
+        return []
+    trusted = ~opened.known.low[opened.rows] & ~np.isin(opened.face_ids, list(opened.given))
+    counts = np.add.reduceat(trusted, opened.starts, dtype=np.float32)
+    sure = np.flatnonzero(counts)
+    sums = np.add.reduceat(opened.known.vectors[opened.rows] * trusted[:, None], opened.starts, axis=0)
+    means = sums[sure] / counts[sure][:, None]
+    limit = widest_pair(calibration, len(sure), SURE)
+    found = []
+    for start in range(0, len(sure), _ROWS):
+        apart = 2 - 2 * (means[start : start + _ROWS] @ means[start:].T)
+        one, other = np.nonzero(np.triu(apart <= limit, 1))
+        distances = apart[one, other].astype(np.float64)
+        chances = chance_of_pair(calibration, distances, len(sure))
+        first = [opened.keys[group] for group in sure[one + start].tolist()]
+        second = [opened.keys[group] for group in sure[other + start].tolist()]
+        found += list(zip(first, second, chances.tolist(), distances.tolist(), strict=True))
+    return found
