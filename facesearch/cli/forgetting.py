@@ -8,11 +8,14 @@ import typer
 
 from facesearch.cli.guard import ERROR
 from facesearch.cli.options import GalleryOption, JsonOption
-from facesearch.cli.output import columns, complain, emit, labelled, on_terminal, plural, say, tell, warn
+from facesearch.cli.output import columns, complain, emit, on_terminal, plural, say, tell, warn
 from facesearch.cli.session import open_gallery
 from facesearch.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from facesearch.cli.output import Cell
     from facesearch.gallery.forgetting import Doomed
     from facesearch.gallery.receipt import Receipt, Search
 
@@ -95,62 +98,75 @@ def _agreed(doomed: "Doomed", *, as_json: bool) -> bool:
 
 
 def _show(receipt: "Receipt", *, photo: Path | None, tombstone: bool) -> None:
-    if receipt.earlier:
-        say("what had been begun to be forgotten was completed; its vectors and names are not known any more, so only")
-        say("its ids and hashes were looked for")
-    what = [plural(receipt.faces, "face"), plural(receipt.vectors, "vector"), plural(receipt.events, "event")]
-    what = [
-        f"{receipt.people:,} {'person' if receipt.people == 1 else 'people'}",
-        plural(receipt.photos, "photo"),
-        *what,
-    ]
-    say(("forgotten", "bold"), "  ", ", ".join(what))
-    labelled("derived", list(receipt.derived.items()))
     found = receipt.search
-    say("searched  ", f"{plural(found.files, 'file')}, {found.bytes:,} bytes")
-    labelled("for", [(line,) for line in _sought(found)])
-    labelled(("left", "bold red"), [(one.kind, f"{one.count:,} in {one.path}") for one in found.remnants])
+    rows: list[tuple[Cell, Cell]] = [(("forgotten", "bold"), _counts(receipt))]
+    rows += _block("derived", [f"{what}: {fate}" for what, fate in receipt.derived.items()])
+    rows.append(("searched", f"{plural(found.files, 'file')}, {found.bytes:,} bytes"))
+    rows += _block("for", _sought(found))
     if receipt.clean:
-        say(
-            "left      ",
-            ("nothing", "bold"),
-            " but the name in the paths of photos that stay:" if found.kept_paths else "",
-        )
-    shown = [(path,) for path in found.kept_paths[:SHOWN_PATHS]]
-    columns([("  ", *row) for row in shown])
-    if len(found.kept_paths) > SHOWN_PATHS:
-        say(f"  and {len(found.kept_paths) - SHOWN_PATHS:,} more; --json lists them all")
-    for note in _notes(receipt, photo=photo, tombstone=tombstone):
-        say(note)
-    labelled("beyond reach", [(line,) for line in receipt.out_of_reach])
+        rows.append(("left", ("the name in the paths of photos that stay" if found.kept_paths else "nothing", "bold")))
+    rows += _block(("left", "bold red"), [f"{one.kind}: {one.count:,} in {one.path}" for one in found.remnants])
+    more = len(found.kept_paths) - SHOWN_PATHS
+    rows += _block(
+        "", [*found.kept_paths[:SHOWN_PATHS], *([f"and {more:,} more; --json lists all"] if more > 0 else [])]
+    )
+    rows += _block("note", _notes(receipt, photo=photo, tombstone=tombstone))
+    rows += _block("beyond reach", receipt.out_of_reach)
+    columns(rows)
     if not receipt.clean:
-        complain("error: something is left; see above where")
+        complain("error: something is left; the receipt says where")
+
+
+def _block(label: "Cell", lines: "Sequence[str]") -> "list[tuple[Cell, Cell]]":
+    """Lines with a label before the first one."""
+    return [(label if place == 0 else "", line) for place, line in enumerate(lines)]
+
+
+def _counts(receipt: "Receipt") -> str:
+    counts = [
+        f"{receipt.people:,} {'person' if receipt.people == 1 else 'people'}" if receipt.people else "",
+        plural(receipt.photos, "photo") if receipt.photos else "",
+        plural(receipt.faces, "face"),
+        plural(receipt.vectors, "vector"),
+        f"{plural(receipt.events, 'event')} of the journal",
+    ]
+    return ", ".join(count for count in counts if count)
 
 
 def _sought(found: "Search") -> list[str]:
     sought = found.sought
-    lines = [
-        f"{plural(sought['vectors'], 'vector')}, whole and in {plural(sought['pieces'], 'piece')} of 16 bytes",
-        f"{plural(sought['spellings'], 'spelling')} of names, in UTF-8, UTF-16 and JSON",
+    counts = [
+        (
+            sought["vectors"],
+            f"{plural(sought['vectors'], 'vector')}, in {plural(sought['pieces'], 'piece')} of 16 bytes",
+        ),
+        (sought["spellings"], f"{plural(sought['spellings'], 'spelling')} of names, in UTF-8, UTF-16 and JSON"),
+        (sought["ids"], f"{plural(sought['ids'], 'id')} of people"),
+        (sought["hashes"], f"hashes of photos: {sought['hashes']:,}"),
+        (sought["paths"], f"{plural(sought['paths'], 'path')} of photos"),
     ]
-    others = [plural(sought[kind], name) for kind, name in (("ids", "id"), ("hashes", "hash"), ("paths", "path"))]
-    return [*lines, ", ".join(others).replace("hashs", "hashes")]
+    return [line for count, line in counts if count]
 
 
 def _notes(receipt: "Receipt", *, photo: Path | None, tombstone: bool) -> list[str]:
     """What must be said beside."""
     found = receipt.search
     notes = []
+    if receipt.earlier:
+        notes.append(
+            "something that had been cut short was completed; of that, only ids and hashes could be looked for"
+        )
     if found.other_names:
         notes.append("somebody else has this name, or one that contains it, and keeps it")
+    if found.kept_paths:
+        notes.append("index --people-from-folders would name people by these folders again")
     if found.shared:
-        notes.append(
-            f"{plural(found.shared, 'face')} that stays has the very vector of one that went: the same picture"
-        )
+        notes.append(f"vectors of faces that stay and are the same bit by bit: {found.shared:,}")
     if found.too_short:
-        notes.append(f"{plural(found.too_short, 'spelling')} too short to be looked for in raw bytes")
+        notes.append(f"spellings that are too short to be looked for: {found.too_short:,}")
     if receipt.tombstones:
-        notes.append(f"{plural(receipt.tombstones, 'photo')} will give no new faces; new photos of the person will")
+        photos = plural(receipt.tombstones, "photo")
+        notes.append(f"{photos} will give no new faces; a person in new photos cannot be told without keeping the face")
     elif photo is not None and not tombstone:
         notes.append("the file was not touched: index takes it in again, unless you say --tombstone")
     return notes

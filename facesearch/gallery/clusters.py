@@ -87,7 +87,7 @@ def _known(face_ids: Iterable[int], faces: Unnamed) -> Iterable[int]:
 def _pairs(faces: Unnamed, apart: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Rows of faces that somebody has kept apart."""
     found = [list(_known(pair, faces)) for pair in apart]
-    return [(rows[0], rows[1]) for rows in found if len(rows) == 2]  # noqa: PLR2004
+    return [(rows[0], rows[1]) for rows in found if len(rows) == 2]
 
 
 def _held(
@@ -188,7 +188,7 @@ def _describe(
     *,
     ignored: bool,
 ) -> Clustering:
-    """The groups as values, the largest first; with ``ignored`` those that are mostly of ignored faces, else the rest."""
+    """The groups as values, largest first; with ``ignored`` those that are mostly of ignored faces, else the others."""
     unwanted = np.isin(faces.face_ids, list(store.ignored()))
     hidden = {name for name, rows in groups.items() if 2 * np.count_nonzero(unwanted[rows]) > len(rows)}
     shown = {name: rows for name, rows in groups.items() if (name in hidden) == ignored}

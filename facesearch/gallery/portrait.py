@@ -248,5 +248,6 @@ def _spread(wanted: Sequence[bool], room: int) -> list[int]:
 
 
 def _caption(face: PersonFace, *, odd: bool) -> str:
-    date = (face.taken_at or "no date")[:10]
+    # The number comes first: it is what `split` and `reject` ask for.
+    date = f"{face.match.face.id}  {(face.taken_at or 'no date')[:10]}"
     return f"{date}\n{face.match.distance:.2f} from the rest: look" if odd else date

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 SPEAKERS = 8
 """Faces of a group that are compared with people: the most central ones. More change the mean little, and cost time."""
 
+PAIRS = 2000
+"""Pairs of groups that are kept in mind, those that settle the most faces; when few are left all are compared anew."""
+
 _ROWS = 2048
 """Groups that are compared with all others at once."""
 
@@ -160,14 +163,13 @@ class Groups:
     def __init__(self, opened: OpenFaces, calibration: Calibration) -> None:
         self._calibration = calibration
         self._columns: dict[int, int] = {}
-        self._known = opened.known
-        self._pairs = _near_pairs(opened, calibration)
+        self._compare(opened)
 
     def groups(self, opened: OpenFaces, most: Mapping[str, int]) -> list[Group]:
         """The groups with whom they most likely are; ``most`` as ``Group.most``, by key."""
         if opened.known is not self._known:
-            self._columns, self._known = {}, opened.known
-            self._pairs = _near_pairs(opened, self._calibration)
+            self._columns = {}
+            self._compare(opened)
         people, chance, distance, own = self._chances(opened)
         photos, low = opened.known.photos[opened.rows].tolist(), opened.known.low[opened.rows]
         poor = np.logical_and.reduceat(low, opened.starts).tolist() if len(low) else []
@@ -191,6 +193,13 @@ class Groups:
 
     def pairs(self, opened: OpenFaces) -> list[Pair]:
         """The pairs of groups that may be one person, but for those that somebody has kept apart."""
+        found = self._live(opened)
+        if self._more and len(found) < PAIRS // 10:
+            self._compare(opened)
+            found = self._live(opened)
+        return found
+
+    def _live(self, opened: OpenFaces) -> list[Pair]:
         place = {key: group for group, key in enumerate(opened.keys)}
         held = {face_id: key for key, faces in zip(opened.keys, opened.groups, strict=True) for face_id in faces}
         apart = {frozenset((held.get(one), held.get(other))) for one, other in opened.apart}
@@ -199,6 +208,11 @@ class Groups:
             for one, other, chance, distance in self._pairs
             if one in place and other in place and frozenset((one, other)) not in apart
         ]
+
+    def _compare(self, opened: OpenFaces) -> None:
+        self._known = opened.known
+        self._pairs = _near_pairs(opened, self._calibration)
+        self._more = len(self._pairs) == PAIRS
 
     def _chances(
         self, opened: OpenFaces
@@ -260,7 +274,7 @@ def _rule_out(opened: OpenFaces, people: tuple[str, ...], by_group: NDArray[np.f
 
 
 def _near_pairs(opened: OpenFaces, calibration: Calibration) -> list[tuple[str, str, float, float]]:
-    """Keys of groups that may be one person, with the chance and the mean distance of their faces."""
+    """Keys of groups that may be one person, with the chance and the mean distance of their faces, best first."""
     if len(opened.keys) < 2:
         return []
     trusted = ~opened.known.low[opened.rows] & ~np.isin(opened.face_ids, list(opened.given))
@@ -269,13 +283,14 @@ def _near_pairs(opened: OpenFaces, calibration: Calibration) -> list[tuple[str, 
     sums = np.add.reduceat(opened.known.vectors[opened.rows] * trusted[:, None], opened.starts, axis=0)
     means = sums[sure] / counts[sure][:, None]
     limit = widest_pair(calibration, len(sure), SURE)
-    found = []
+    blocks = [np.empty((3, 0))]
     for start in range(0, len(sure), _ROWS):
         apart = 2 - 2 * (means[start : start + _ROWS] @ means[start:].T)
         one, other = np.nonzero(np.triu(apart <= limit, 1))
-        distances = apart[one, other].astype(np.float64)
-        chances = chance_of_pair(calibration, distances, len(sure))
-        first = [opened.keys[group] for group in sure[one + start].tolist()]
-        second = [opened.keys[group] for group in sure[other + start].tolist()]
-        found += list(zip(first, second, chances.tolist(), distances.tolist(), strict=True))
-    return found
+        blocks.append(np.stack([sure[one + start], sure[other + start], apart[one, other]]))
+    firsts, seconds, distances = np.concatenate(blocks, axis=1)
+    ones, others = firsts.astype(np.int64), seconds.astype(np.int64)
+    chances = chance_of_pair(calibration, distances, len(sure))
+    best = np.argsort(-chances * (opened.sizes[ones] + opened.sizes[others]), kind="stable")[:PAIRS].tolist()
+    keys = opened.keys
+    return [(keys[ones[i]], keys[others[i]], float(chances[i]), float(distances[i])) for i in best]

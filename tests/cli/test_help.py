@@ -69,7 +69,7 @@ def test_options_are_where_they_make_sense():
         "mark",
         "calibrate",
         "report",
-        *("rename", "merge", "split", "reject", "not-a-face", "ignore", "log", "undo", "redo"),
+        *("rename", "merge", "split", "reject", "not-a-face", "ignore", "log", "undo", "redo", "forget"),
     }
     assert {name for (name, *rest) in COMMANDS if not rest and "--gallery" in options(name)} == of_galleries
     analysing = {"index", "enrol", "who", "verify", "why", "search", "cluster", "people", "reindex"}

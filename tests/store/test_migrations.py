@@ -74,6 +74,9 @@ def filled(folder, make):
         store.save_calibration(make.recipe.key, "{}")
         store.add_failure(make.stamp(500), "not a picture", "v1")
         store.delete_photos([store.photo_by_pixel_hash("p99").id])
+        make.add(store, 98)
+        store.erase_photos([store.photo_by_pixel_hash("p98").id], tombstone=True)
+        store.save_calibration(make.recipe.key, "{}")
     counts = row_counts(folder)
     assert all(counts.values()), counts
     return counts, max(ids)
@@ -159,7 +162,7 @@ def first_schema(folder, filled):
     for path in folder.glob("gallery.sqlite*"):
         path.unlink()
     old.rename(folder / "gallery.sqlite")
-    return {**filled[0], "calibration": 0, "ignored": 0, "apart": 0}
+    return {**filled[0], "calibration": 0, "ignored": 0, "apart": 0, "tombstone": 0, "erasure": 0}
 
 
 def test_a_gallery_of_the_first_version_opens(folder, first_schema, make):
