@@ -34,12 +34,11 @@ from facesearch.errors import (
     UnreadableError,
     UnsupportedError,
 )
+from facesearch.gallery.grouped import Alike, Cluster, Clustering
 from facesearch.types import (
     Answer,
     Box,
     Candidate,
-    Cluster,
-    Clustering,
     Detection,
     Explanation,
     Face,
@@ -72,6 +71,7 @@ _LAZY = {
 """Public names whose modules import NumPy and more: they are loaded when first asked for."""
 
 __all__ = [
+    "Alike",
     "AmbiguousFaceError",
     "Answer",
     "Box",

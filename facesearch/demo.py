@@ -13,8 +13,9 @@ from facesearch.models import export
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from facesearch.gallery.grouped import Clustering
     from facesearch.gallery.indexing import Progress
-    from facesearch.types import Answer, Clustering, IndexReport, ProbePhoto, Verdict
+    from facesearch.types import Answer, IndexReport, ProbePhoto, Verdict
 
     Tell = Callable[[str], None]
 

@@ -270,7 +270,8 @@ class IndexReport:
 
     ``warnings`` are photos that were taken in with something odd about them, such as a file that ends early, each with
     one sentence. ``people`` counts people who were enrolled from folders, ``kept_out`` photos that were forgotten with a
-    tombstone, so that faces in them were left out.
+    tombstone, so that faces in them were left out. ``named`` faces got a name from regions, ``unplaced`` regions are
+    where no face is, and ``conflicts`` contradict what was decided; each with one sentence.
     """
 
     added: int
@@ -284,6 +285,9 @@ class IndexReport:
     kept_out: int = 0
     pruned: int = 0
     interrupted: bool = False
+    named: int = 0
+    unplaced: tuple[Remark, ...] = ()
+    conflicts: tuple[Remark, ...] = ()
 
     @property
     def photos_per_second(self) -> float:
@@ -308,43 +312,6 @@ class ReindexReport:
     failed: tuple[Failure, ...]
     seconds: float
     interrupted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """Faces that nobody has named and that look alike; ``matches[0]`` is the most central one.
-
-    ``since`` and ``until`` are the days (ISO 8601) of the first and last photo whose date is known.
-    """
-
-    id: str
-    matches: tuple[Match, ...]
-    nearest: Candidate | None = None
-    since: str | None = None
-    until: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Alike:
-    """Two clusters, by id, that may be of one person, and the mean distance of their faces."""
-
-    one: str
-    other: str
-    distance: float
-
-
-@dataclass(frozen=True, slots=True)
-class Clustering:
-    """All clusters, largest first, and how many unnamed faces stay alone.
-
-    ``ignored`` faces are left out: those that somebody ignored, and those in clusters that are mostly of such.
-    ``alike`` are clusters that were shown before and are not joined for that reason only.
-    """
-
-    clusters: tuple[Cluster, ...]
-    unclustered: int
-    ignored: int = 0
-    alike: tuple[Alike, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "onnxruntime": ("models/runtime.py", "models/quantize.py"),
     "joblib": ("models/mtcnn_weights.py",),
     "lz4": ("models/mtcnn_weights.py",),
-    "faiss": ("index/faiss_index.py",),
+    "faiss": ("index/faiss_index.py", "index/faiss_codes.py"),
     "sqlalchemy": ("store/",),
     "alembic": ("store/",),
     "sqlite3": ("store/",),

@@ -261,3 +261,30 @@ def test_ten_thousand_weak_faces():
     assert time.process_time() - begun < 60
     groups = labels.reshape(2500, 4)
     assert ((groups == groups[:, :1]).all(axis=1) & (groups[:, 0] >= 0)).mean() > 0.99
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([0.4, 0.8, 1.4, 4.0]))
+def test_clusters_that_stand_grow_and_stay_apart(seed, threshold):
+    """Faces that were together stay together, no two such clusters are joined, and no photo is twice in one."""
+    rows, photos, weak = mixed(seed)
+    first = cluster(
+        rows[: len(rows) // 2], photos[: len(rows) // 2], threshold=threshold / 2, weak=weak[: len(rows) // 2]
+    )
+    held = np.concatenate([first, np.full(len(rows) - len(first), ALONE)])
+    labels = cluster(rows, photos, threshold=threshold, weak=weak, held=held)
+    grown = [set(labels[held == label].tolist()) for label in range(first.max(initial=-1) + 1)]
+    assert all(len(found) == 1 and ALONE not in found for found in grown)
+    assert len(set().union(*grown)) == len(grown)
+    for group in partition(labels):
+        assert len({photos[row] for row in group}) == len(group)
+
+
+def test_a_new_face_goes_to_the_cluster_that_stands():
+    """Copies of a face join the one cluster that may take them, and a cluster of others is new."""
+    rows = np.repeat(random_units(2, 8), [4, 2], axis=0)
+    held = np.array([7, 7, ALONE, ALONE, ALONE, ALONE])
+    labels = cluster(rows, np.arange(6), threshold=0.5, held=held)
+    assert labels.tolist() == [0, 0, 0, 0, 1, 1]
+    with pytest.raises(ValueError, match="held"):
+        cluster(rows, np.arange(6), threshold=0.5, held=held[:3])

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from importlib.resources import files
+
 import numpy as np
 import pytest
 
-from facesearch.testing import FakeDetector, FakeEmbedder, check_detector, check_embedder, paint
+from facesearch.testing import (
+    FakeDetector,
+    FakeEmbedder,
+    check_detector,
+    check_embedder,
+    paint,
+    synthetic_blocks,
+    synthetic_faces,
+)
 from facesearch.types import Box
 
 BOXES = [Box(10, 10, 60, 60), Box(100, 20, 150, 90), Box(90, 120, 200, 220)]
@@ -52,3 +63,44 @@ def test_contracts_catch_liars():
 
     with pytest.raises(AssertionError, match="length 1"):
         check_embedder(Long())
+
+
+def test_synthetic_faces_are_as_far_apart_as_real_ones():
+    """Quantiles of the distances of one person's faces and of strangers' are those measured on real embeddings."""
+    measured = json.loads(files("facesearch.testing").joinpath("spectra.json").read_text())["quantiles"]
+    vectors, people = synthetic_faces(1500, 4, seed=3)
+    ones, others = np.triu_indices(len(vectors), 1)
+    apart, same = (2 - 2 * vectors @ vectors.T)[ones, others], people[ones] == people[others]
+    for quantile, distance in measured["same"].items():
+        assert float(np.quantile(apart[same], float(quantile))) == pytest.approx(distance, rel=0.08, abs=0.02)
+    for quantile, distance in measured["strangers"].items():
+        assert float(np.quantile(apart[~same], float(quantile))) == pytest.approx(distance, rel=0.06)
+
+
+def test_synthetic_faces_are_unit_rows_of_the_people_asked_for():
+    """Rows are float32 of length 1, person by person; a person may have none."""
+    vectors, people = synthetic_faces(5, [3, 0, 1, 2, 4])
+    assert vectors.dtype == np.float32
+    assert vectors.shape == (10, 128)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(10), abs=1e-6)
+    assert people.tolist() == [0, 0, 0, 2, 3, 3, 4, 4, 4, 4]
+    assert synthetic_faces(0, 3)[0].shape == (0, 128)
+
+
+def test_synthetic_faces_follow_the_seed():
+    """Equal seeds give equal faces, other seeds others, and in pieces they are the same."""
+    counts = (np.arange(2500) % 3).tolist()
+    vectors, people = synthetic_faces(2500, counts, seed=9)
+    assert np.array_equal(vectors, synthetic_faces(2500, counts, seed=9)[0])
+    assert not np.array_equal(vectors, synthetic_faces(2500, counts, seed=8)[0])
+    blocks = list(synthetic_blocks(2500, counts, seed=9))
+    assert len(blocks) == 3
+    assert np.array_equal(np.concatenate([block for block, _ in blocks]), vectors)
+    assert np.array_equal(np.concatenate([some for _, some in blocks]), people)
+
+
+@pytest.mark.parametrize(("people", "counts"), [(-1, 2), (2, [1]), (2, [1, -1])])
+def test_synthetic_faces_of_whom(people, counts):
+    """Each person needs a number of faces."""
+    with pytest.raises(ValueError, match="numbers of faces"):
+        synthetic_faces(people, counts)

@@ -1,6 +1,7 @@
 """Measurements that a user can repeat. All sides of a comparison are measured in one run, in turn."""
 
 from facesearch.bench.arithmetic import Arithmetic, Embedding, Product
+from facesearch.bench.cluster import Grouping, bench_cluster
 from facesearch.bench.identify import Identification, bench_identify
 from facesearch.bench.reference import Comparison, bench_index, bench_verify
 from facesearch.bench.stages import STAGES, Stages, Throughput, bench_stages
@@ -10,10 +11,12 @@ __all__ = [
     "Arithmetic",
     "Comparison",
     "Embedding",
+    "Grouping",
     "Identification",
     "Product",
     "Stages",
     "Throughput",
+    "bench_cluster",
     "bench_identify",
     "bench_index",
     "bench_stages",

@@ -1,4 +1,4 @@
-"""How long grouping takes where faces are many, and whether it stays right: faces that nobody has, whose truth is known."""
+"""How long grouping many faces takes, and how right it is: of synthetic faces the truth is known."""
 
 from __future__ import annotations
 

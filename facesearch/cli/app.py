@@ -13,7 +13,9 @@ from facesearch.cli.curating import ignore, merge, not_a_face, reject, rename, s
 from facesearch.cli.demo import demo
 from facesearch.cli.evaluating import evaluate, evaluate_app
 from facesearch.cli.evaluating_calibration import calibration
+from facesearch.cli.evaluating_clustering import clustering
 from facesearch.cli.evaluating_identification import identification
+from facesearch.cli.exporting import export, export_app
 from facesearch.cli.finding import find
 from facesearch.cli.forgetting import forget
 from facesearch.cli.guard import Commands
@@ -71,9 +73,10 @@ for _command in (
     app.command(help=lesson(_command))(_command)
 app.command("not-a-face", help=lesson(not_a_face))(not_a_face)
 app.add_typer(journal_app, name="journal", help=lesson(journal))
+app.add_typer(export_app, name="export", help=lesson(export))
 app.add_typer(models_app, name="models", help=lesson(models))
 app.add_typer(evaluate_app, name="evaluate", help=lesson(evaluate))
-for _measurement in (identification, calibration):
+for _measurement in (identification, calibration, clustering):
     evaluate_app.command(help=lesson(_measurement))(_measurement)
 app.add_typer(train_app, name="train", help=lesson(train))
 app.add_typer(bench_app, name="bench", help=lesson(bench))

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from facesearch.gallery.curating import Change
+    from facesearch.gallery.grouped import Clustering
     from facesearch.gallery.journal import Entry
     from facesearch.gallery.people import Enrolment
     from facesearch.identify.calibration import Calibration
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from facesearch.types import (
         Answer,
         Candidate,
-        Clustering,
         Face,
         Failure,
         IndexReport,
@@ -57,6 +57,9 @@ def index_document(report: IndexReport, missing: Sequence[str] = ()) -> Document
         "kept_out": report.kept_out,
         "missing": list(missing),
         "pruned": report.pruned,
+        "named": report.named,
+        "unplaced": [{"path": remark.path, "region": remark.warning} for remark in report.unplaced],
+        "conflicts": [{"path": remark.path, "region": remark.warning} for remark in report.conflicts],
         "interrupted": report.interrupted,
     }
 
@@ -160,10 +163,14 @@ def clusters_document(clustering: Clustering) -> Document:
                     for match in group.matches
                 ],
                 "nearest": _candidate(group.nearest),
+                "since": group.since,
+                "until": group.until,
             }
             for group in clustering.clusters
         ],
         "unclustered": clustering.unclustered,
+        "ignored": clustering.ignored,
+        "alike": [asdict(pair) for pair in clustering.alike],
     }
 
 

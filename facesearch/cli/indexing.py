@@ -42,6 +42,14 @@ def index(
             help="Each folder below PATH is called like a person: enrol, in each of its photos, the face that fits.",
         ),
     ] = False,
+    read_regions: Annotated[
+        bool,
+        typer.Option(
+            "--read-regions",
+            help="Take over names that other programs wrote on faces, in the photos or in sidecars, MWG's, Microsoft's "
+            "and Picasa's; what you decided stays. Known photos are looked at too.",
+        ),
+    ] = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="Then forget photos whose files below PATH are gone; they are listed first.")
     ] = False,
@@ -74,6 +82,7 @@ def index(
       facesearch index ~/Pictures
       facesearch index people/ --people-from-folders     with people/Ada/1.jpg, people/Bob/2.jpg …
       facesearch index ~/Pictures --prune                also forget deleted photos
+      facesearch index ~/Pictures --read-regions         names from digiKam, Lightroom, Windows or Picasa
     """
     with open_gallery(
         gallery,
@@ -91,6 +100,7 @@ def index(
             report = opened.index(
                 *paths,
                 people_from_folders=people_from_folders,
+                read_regions=read_regions,
                 jobs=jobs,
                 retry=retry,
                 reprocess=reprocess,
@@ -98,6 +108,8 @@ def index(
             )
         if not as_json:
             _show(report, _base(paths), rate=not shown.shown)
+            if read_regions:
+                _show_regions(report, _base(paths))
         missing: list[str] = []
         if prune and not report.interrupted:
             missing, pruned = _prune(opened, paths, yes=yes, quiet=as_json)
@@ -134,6 +146,15 @@ def _show(report: "IndexReport", base: "Sequence[Path]", *, rate: bool) -> None:
         say(f"kept out: {plural(report.kept_out, 'photo')} that {'was' if report.kept_out == 1 else 'were'} forgotten")
     labelled(("odd", "yellow"), [(short(remark.path, base), remark.warning) for remark in report.warnings])
     labelled(FAILED, [(short(failure.path, base), failure.error) for failure in report.failed])
+
+
+def _show_regions(report: "IndexReport", base: "Sequence[Path]") -> None:
+    say(
+        f"{plural(report.named, 'face')} named from regions, {len(report.unplaced):,} without a face, "
+        f"{len(report.conflicts):,} in conflict"
+    )
+    labelled("no face", [(short(remark.path, base), remark.warning) for remark in report.unplaced])
+    labelled(("conflict", "yellow"), [(short(remark.path, base), remark.warning) for remark in report.conflicts])
 
 
 def _prune(opened: "Gallery", paths: "Sequence[Path]", *, yes: bool, quiet: bool) -> tuple[list[str], int]:

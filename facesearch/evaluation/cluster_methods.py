@@ -6,7 +6,7 @@ neighbours; where a method joins them all the same, by way of others, all but on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 FARTHEST = 1.2
 """Largest squared distance of the graph of neighbours: no method is tried with more."""
 
-NEAREST = 50
-"""Neighbours of a face in the lists of the rank order; Otto et al. take 200, for 1,000 times as many faces."""
+LONGEST = 20
+"""Neighbours in the longest lists of the rank order. Otto et al. take 200, with far more faces of a person."""
 
 PASSES = 30
 """How often Chinese whispers goes through all faces at most."""
@@ -38,6 +38,7 @@ class Faces:
 
     vectors: NDArray[np.float32]
     photos: NDArray[np.int64]
+    _ranked: dict[int, tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = field(default_factory=dict)
 
     @cached_property
     def near(self) -> Any:  # noqa: ANN401 - SciPy is without types
@@ -50,11 +51,20 @@ class Faces:
         return csr_array(apart)
 
     @cached_property
-    def rank_order(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    def nearest(self) -> NDArray[np.int64]:
+        """The rows by falling likeness to each row, itself the first, (n, at most 1 + ``LONGEST``)."""
+        return np.argsort(-(self.vectors @ self.vectors.T), axis=1, kind="stable")[:, : LONGEST + 1].copy()
+
+    def rank_order(self, nearest: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         """Pairs of rows that have each other among their nearest, and their approximate rank-order distance."""
+        if nearest not in self._ranked:
+            self._ranked[nearest] = self._rank(nearest)
+        return self._ranked[nearest]
+
+    def _rank(self, nearest: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         count = len(self.vectors)
-        length = min(NEAREST + 1, count)
-        lists = np.argsort(-(self.vectors @ self.vectors.T), axis=1, kind="stable")[:, :length]
+        lists = self.nearest[:, : nearest + 1]
+        length = lists.shape[1]
         listed = np.zeros((count, count), dtype=np.bool_)
         np.put_along_axis(listed, lists, values=True, axis=1)
         places = np.arange(length)
@@ -147,7 +157,7 @@ def rank_order(faces: Faces, setting: Setting) -> NDArray[np.int64]:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    ones, others, found = faces.rank_order
+    ones, others, found = faces.rank_order(int(setting[1]))
     joined = (found <= setting[0]) & (faces.photos[ones] != faces.photos[others])
     edges = np.ones(np.count_nonzero(joined)), (ones[joined], others[joined])
     _, labels = connected_components(coo_array(edges, shape=(len(faces.vectors),) * 2), directed=False)
@@ -181,6 +191,11 @@ METHODS = {
         "HDBSCAN", ("least", "leaf"), tuple((least, leaf) for least in (1.0, 2.0, 3.0) for leaf in (0.0, 1.0)), hdbscan
     ),
     "whispers": Method("Chinese whispers", ("distance",), tuple((cut,) for cut in _grid(0.4, 1.0, 0.025)), whispers),
-    "rank-order": Method("rank order", ("distance",), tuple((cut,) for cut in _grid(0.1, 3.0, 0.1)), rank_order),
+    "rank-order": Method(
+        "rank order",
+        ("distance", "nearest"),
+        tuple((cut, nearest) for cut in _grid(0.05, 1.0, 0.05) for nearest in (3.0, 5.0, 10.0, float(LONGEST))),
+        rank_order,
+    ),
 }
 """By the name that ``evaluate clustering --method`` takes; the first is the product's."""

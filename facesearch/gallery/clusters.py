@@ -11,9 +11,10 @@ import numpy as np
 from facesearch.cluster import ALONE, cluster
 from facesearch.errors import ConfigError
 from facesearch.gallery import layout
+from facesearch.gallery.grouped import Alike, Cluster, Clustering
 from facesearch.gallery.places import GONE, place_of
 from facesearch.gallery.recipes import take_recipe
-from facesearch.types import Alike, Candidate, Cluster, Clustering, Match
+from facesearch.types import Candidate, Match
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -130,8 +131,8 @@ def _numbered(
     """
     names = list(before)
     came_from = np.full(len(labels), ALONE)
-    for place, rows in enumerate(before.values()):
-        came_from[list(rows)] = place
+    for place, earlier in enumerate(before.values()):
+        came_from[list(earlier)] = place
     highest = max((int(name) for name in every if name.isdecimal()), default=0)
     groups: dict[str, NDArray[np.int64]] = {}
     for label in range(int(labels.max(initial=ALONE)) + 1):

@@ -6,7 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facesearch.gallery import calibrating, indexing, maintenance, marking, people, reindexing, scanning
+from facesearch.gallery import (
+    calibrating,
+    indexing,
+    maintenance,
+    marking,
+    people,
+    region_export,
+    regions,
+    reindexing,
+    scanning,
+)
 from facesearch.gallery.opening import OpenGallery, quiet
 from facesearch.images.load import MAX_MEGAPIXELS
 
@@ -14,6 +24,7 @@ if TYPE_CHECKING:
     from facesearch.gallery.calibrating import AlbumCalibration
     from facesearch.gallery.indexing import Progress
     from facesearch.gallery.opening import Photo
+    from facesearch.gallery.region_export import RegionsExport
     from facesearch.types import IndexReport, Mark, ReindexReport, Stats
 
 
@@ -24,6 +35,7 @@ class GalleryContents(OpenGallery):
         self,
         *paths: Photo,
         people_from_folders: bool = False,
+        read_regions: bool = False,
         jobs: int | None = None,
         retry: bool = False,
         reprocess: bool = False,
@@ -37,6 +49,8 @@ class GalleryContents(OpenGallery):
         Args:
             paths: photos and folders.
             people_from_folders: enrol, in each photo, the face that fits its folder under the folder's name.
+            read_regions: enrol faces under the names that other programs wrote on parts of the photos, also of photos
+                that are known already; see ``regions.read_names``.
             jobs: photos at once; None for one a core.
             retry: try photos again that failed.
             reprocess: analyse everything anew; names stay.
@@ -63,6 +77,10 @@ class GalleryContents(OpenGallery):
         if people_from_folders and not report.interrupted:
             folders = [path for path in resolved if path.is_dir()]
             report = replace(report, people=people.enrol_folders(self._store, self.front_end, folders))
+        if read_regions and not report.interrupted:
+            read = regions.read_names(self._store, resolved, progress)
+            odd = (*report.warnings, *read.odd)
+            report = replace(report, named=read.named, unplaced=read.unplaced, conflicts=read.conflicts, warnings=odd)
         return report
 
     def reindex(
@@ -119,6 +137,19 @@ class GalleryContents(OpenGallery):
     def draw_calibration(self, found: AlbumCalibration, target: Photo) -> None:
         """Write a picture of the album's curve beside the built-in one as PNG."""
         calibrating.draw(found, Path(target))
+
+    def export_regions(
+        self, output: Photo | None = None, *, dry_run: bool = False, progress: Progress = quiet
+    ) -> RegionsExport:
+        """Write the names of faces into XMP sidecars beside the photos, or below ``output``.
+
+        Photos are never written to, and what sidecars hold beside stays; see ``region_export.export_regions``.
+
+        Raises:
+            ConfigError: ``output`` is a file.
+        """
+        target = None if output is None else Path(output).expanduser()
+        return region_export.export_regions(self._store, target, dry_run=dry_run, progress=progress)
 
     def missing(self, *folders: Photo) -> list[str]:
         """Indexed files below ``folders`` that are gone.

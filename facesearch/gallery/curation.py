@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from facesearch.gallery.finding import Finding
     from facesearch.gallery.forgetting import Doomed
+    from facesearch.gallery.grouped import Clustering
     from facesearch.gallery.opening import Photo
     from facesearch.gallery.people import Enrolment
     from facesearch.gallery.portrait import Portrait
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from facesearch.gallery.reviewing import Review
     from facesearch.gallery.suggesting import Suggestions
     from facesearch.gallery.summary import AlbumSummary
-    from facesearch.types import Clustering, Match, Person
+    from facesearch.types import Match, Person
 
 
 class GalleryCuration(GalleryDecisions):

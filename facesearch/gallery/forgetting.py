@@ -37,6 +37,10 @@ _DERIVED = {
 """Files in a gallery's folder that are made from its faces, or copies of them, by what they are."""
 
 
+_COMMAND = "facesearch forget"
+"""What other writers are told. How this process was started may say whom it is to forget."""
+
+
 @dataclass(frozen=True, slots=True)
 class Doomed:
     """What is to be forgotten: ``name`` is that of the person, of the file, or "everything"."""
@@ -95,7 +99,7 @@ def forget(store: Store, doomed: Doomed | None, *, tombstone: bool, index: str, 
             gallery completes what was begun.
         StoreError: a file cannot be written or read.
     """
-    with store.lock():
+    with store.lock(command=_COMMAND):
         done = [one for one in (earlier, finish_pending(store)) if one is not None]
         erased = Erased()
         calibrated = bool(store.calibrated())
@@ -137,7 +141,7 @@ def finish_pending(store: Store) -> Erased | None:
     pending = store.pending_erasure()
     if pending is None:
         return None
-    with store.lock():
+    with store.lock(command=_COMMAND):
         # Another process may have done it while this one waited.
         if store.pending_erasure() is not None:
             remove_derived(store)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Photo = str | PathLike[str]
 
-DEFAULT_INDEX = "faiss"
+DEFAULT_INDEX = "flat"
 
 
 def quiet(*_: object) -> None:
@@ -78,7 +78,7 @@ class OpenGallery:
             create: make it where there is none.
             engine: "onnx", or "reference" for the ``mtcnn`` package and Keras themselves.
             threads: threads inside one network call; None for one a core.
-            index: the vector index, "faiss" or "exact".
+            index: the vector index, "flat" or "exact".
             max_megapixels: larger photos are refused.
             min_face: the smallest face looked for: below 1 a share of the photo's longer side, from 1 on pixels;
                 None for 1/25.

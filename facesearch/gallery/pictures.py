@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from facesearch.gallery.grouped import Clustering
     from facesearch.store.store import Store
-    from facesearch.types import Answer, Clustering, Match, Person, ProbePhoto
+    from facesearch.types import Answer, Match, Person, ProbePhoto
 
 SHEET_FACES = 60
 """Faces on one contact sheet; the last place says how many more there are."""

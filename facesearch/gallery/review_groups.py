@@ -1,10 +1,8 @@
-"""What is still open in a gallery: unnamed and unconfirmed faces, in the groups that ``review`` asks about."""
+"""Who the open faces of a gallery most likely are, group by group, and which two groups may be one person."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from dataclasses import dataclass
-from itertools import pairwise
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,17 +15,14 @@ from facesearch.gallery.likeness import (
     chance_of_person,
     widest_pair,
 )
-from facesearch.images.quality import is_low
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from facesearch.gallery.review_open import OpenFaces
     from facesearch.identify.calibration import Calibration
-    from facesearch.store.store import Store
-    from facesearch.store.values import Enrolled
-    from facesearch.types import Recipe
 
 SPEAKERS = 8
 """Faces of a group that are compared with people: the most central ones. More change the mean little, and cost time."""
@@ -39,130 +34,13 @@ _ROWS = 2048
 """Groups that are compared with all others at once."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Known:
-    """What does not change about m faces while somebody decides: their place by id, photos, vectors, and quality.
-
-    ``photos`` (m,), int64, are photo ids, in a collage a number of the face's own. ``vectors`` (m, d) are unit rows,
-    float32. ``low`` (m,), bool, says which faces cannot be trusted.
-    """
-
-    place: Mapping[int, int]
-    photos: NDArray[np.int64]
-    vectors: NDArray[np.float32]
-    low: NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class OpenFaces:
-    """The n faces that wait for an answer, group by group, most central first.
-
-    ``rows`` (n,) are their places in ``known``. ``starts`` (g,) are where the groups begin, ``keys`` (g) their names:
-    "c" and a cluster's id, or "f" and a face's. ``given`` says who a face was given to automatically, ``shown`` who is
-    in a photo already, ``rejected`` whom a face is not; ``apart`` are pairs of faces that must not be together.
-    """
-
-    known: Known
-    face_ids: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    keys: tuple[str, ...]
-    given: Mapping[int, str]
-    shown: Mapping[int, frozenset[str]]
-    rejected: Mapping[int, frozenset[str | None]]
-    apart: frozenset[tuple[int, int]]
-    enrolled: Enrolled
-
-    @property
-    def sizes(self) -> NDArray[np.int64]:
-        """How many faces each group has, (g,)."""
-        return np.diff(self.starts, append=len(self.rows))
-
-    @property
-    def groups(self) -> list[list[int]]:
-        """The face ids of each group."""
-        ids: list[int] = self.face_ids.tolist()
-        bounds = [*self.starts.tolist(), len(ids)]
-        return [ids[first:last] for first, last in pairwise(bounds)]
-
-
-def read_open(store: Store, recipe: Recipe, known: Known | None = None) -> OpenFaces:
-    """What is open in the gallery now; groups are its clusters, and faces alone.
-
-    Ignored faces are no question, nor is what is left of a cluster most of whose faces are ignored.
-
-    Args:
-        store: of the gallery.
-        recipe: of the vectors.
-        known: from an earlier call; what is open since is read anew.
-    """
-    with store.reading():
-        unnamed, given = store.open_faces(recipe), store.unconfirmed(recipe)
-        if known is None or not all(face_id in known.place for face_id in (*unnamed, *given)):
-            known = _read_known(store, recipe, list(given))
-        ignored, shown, rejected = store.ignored(), store.shown(), store.rejections()
-        enrolled, apart = store.enrolled(recipe), frozenset(store.apart())
-        groups = _grouped(unnamed, store.clusters(recipe.key), ignored, apart)
-    groups |= {f"f{face_id}": [face_id] for face_id in given}
-    ids = [face_id for held in groups.values() for face_id in held]
-    sizes = [len(held) for held in groups.values()]
-    return OpenFaces(
-        known=known,
-        face_ids=np.array(ids, dtype=np.int64),
-        rows=np.array([known.place[face_id] for face_id in ids], dtype=np.int64),
-        starts=np.cumsum([0, *sizes])[:-1].astype(np.int64),
-        keys=tuple(groups),
-        given=given,
-        shown=shown,
-        rejected=rejected,
-        apart=apart,
-        enrolled=enrolled,
-    )
-
-
-def _read_known(store: Store, recipe: Recipe, given: list[int]) -> Known:
-    unnamed = store.unnamed(recipe)
-    ids, vectors = store.vectors_of(given, recipe)
-    faces = store.faces(ids.tolist())
-    held = [faces[face_id] for face_id in ids.tolist()]
-    every = np.concatenate([unnamed.face_ids, ids])
-    photos = np.concatenate([unnamed.photo_ids, np.array([face.photo_id for face in held], dtype=np.int64)])
-    return Known(
-        place={face_id: row for row, face_id in enumerate(every.tolist())},
-        photos=np.where(np.isin(photos, list(store.marked("collage"))), -every, photos),
-        vectors=np.concatenate([unnamed.vectors, vectors]),
-        low=np.concatenate([unnamed.low, np.array([is_low(face) for face in held], dtype=np.bool_)]),
-    )
-
-
-def _grouped(
-    unnamed: list[int],
-    clusters: Mapping[str, list[int]],
-    ignored: set[int],
-    apart: Collection[tuple[int, int]],
-) -> dict[str, list[int]]:
-    """Face ids by the key of their group; a face that must be apart from another one of its cluster is alone."""
-    others: dict[int, set[int]] = defaultdict(set)
-    for odd, other in apart:
-        others[odd].add(other)
-    groups: dict[str, list[int]] = {}
-    settled, waiting = set(ignored), set(unnamed)
-    for name, faces in clusters.items():
-        held = [face_id for face_id in faces if face_id in waiting and others[face_id].isdisjoint(faces)]
-        left = [face_id for face_id in held if face_id not in ignored]
-        settled.update(held)
-        if 2 * len(left) >= len(held) and left:
-            groups[f"c{name}"] = left
-    groups |= {f"f{face_id}": [face_id] for face_id in unnamed if face_id not in settled}
-    return groups
-
-
 class Groups:
     """The groups of a gallery with the chances that they are somebody, kept up from one question to the next."""
 
     def __init__(self, opened: OpenFaces, calibration: Calibration) -> None:
         self._calibration = calibration
         self._columns: dict[int, int] = {}
+        self._likeness = Likeness(opened.known.vectors[:0])
         self._compare(opened)
 
     def groups(self, opened: OpenFaces, most: Mapping[str, int]) -> list[Group]:
@@ -228,7 +106,8 @@ class Groups:
         if not count or not people:
             return people, np.zeros(count), np.full(count, np.inf), np.full(count, -1)
         columns = [self._columns[face_id] for face_id in ids]
-        by_group = np.add.reduceat(table[:, columns], starts, axis=1) / np.diff(starts, append=len(ids))
+        summed = np.add.reduceat(table[:, columns], starts, axis=1)
+        by_group = (summed / np.diff(starts, append=len(ids))).astype(np.float32)
         forced = _rule_out(opened, people, by_group)
         places, owners = list(forced), list(forced.values())
         own = by_group.argmin(axis=0)
@@ -251,7 +130,7 @@ def _speakers(opened: OpenFaces) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     group = np.repeat(np.arange(len(opened.keys)), opened.sizes)
     trusted = ~low | np.logical_and.reduceat(low, opened.starts)[group]
     rank = np.cumsum(trusted)
-    before = (rank - trusted)[opened.starts]
+    before: NDArray[np.int64] = (rank - trusted)[opened.starts]
     chosen = np.flatnonzero(trusted & (rank - before[group] <= SPEAKERS))
     return chosen, np.searchsorted(group[chosen], np.arange(len(opened.keys)))
 

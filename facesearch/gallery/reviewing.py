@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from facesearch.curate.questions import plan
-from facesearch.errors import ConfigError
+from facesearch.errors import ConfigError, NotFoundError
 from facesearch.gallery import review_pictures
 from facesearch.gallery.people import known_person, person_called
 from facesearch.gallery.pictures import face_crop
-from facesearch.gallery.review_groups import Groups, read_open
+from facesearch.gallery.review_groups import Groups
+from facesearch.gallery.review_open import read_open
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -245,7 +246,7 @@ class Review:
     def _known(self, name: str) -> Person:
         found = known_person(self._store, name)
         if found is None:
-            raise ConfigError(f"nobody is called {name!r}", hint="facesearch people lists everybody")
+            raise NotFoundError("person", name, hint="facesearch people lists everybody")
         return found
 
     def _begun(self, name: str) -> Person:

@@ -1,4 +1,4 @@
-"""The few shapes of RDF that XMP uses, read from a document (Adobe, XMP Specification Part 1, section 7 and annex C)."""
+"""The few shapes of RDF that XMP uses, read from a document (Adobe, XMP Specification Part 1, section 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a photo's XMP is: packets inside the file, and sidecars beside it. Nothing here ever raises but ``BadXmpError``.
+"""Where a photo's XMP is: packets inside the file, and sidecars beside it. Whatever is wrong is a ``BadXmpError``.
 
 Containers: Adobe, XMP Specification Part 3 (JPEG, PNG, TIFF, WebP); HEIC and AVIF through their decoders.
 """
@@ -144,9 +144,11 @@ def parse(data: bytes) -> Document:
         raise BadXmpError(f"{amount(len(data))}, limit {amount(MAX_PACKET)}")
     if data.count(b"<") > MAX_TAGS:
         raise BadXmpError(f"more than {MAX_TAGS:,} tags")
+    if data[:2] not in {b"\xfe\xff", b"\xff\xfe"}:  # UTF-16, where a zero byte is half a letter
+        # Writers pad packets with zeros and blanks; XML has room for neither outside of a document.
+        data = data.strip(b"\0 \t\r\n")
     try:
-        # Writers pad packets with zeros and blanks; neither may stand outside of a document in XML.
-        return minidom.parseString(data if data[:2] in {b"\xfe\xff", b"\xff\xfe"} else data.strip(b"\0 \t\r\n"), forbid_dtd=True)  # type: ignore[no-any-return]
+        return minidom.parseString(data, forbid_dtd=True)
     except DefusedXmlException as exc:
         raise BadXmpError("declares a document type, which XMP never does") from exc
     except (ExpatError, ValueError, LookupError) as exc:
@@ -195,6 +197,7 @@ def _of_jpeg(file: BinaryIO) -> list[bytes]:
     for marker, payload in _segments(file):
         if marker == 0xE1 and payload.startswith(_JPEG_MAIN):
             found.append(payload[len(_JPEG_MAIN) :])
+            size += len(payload)
         elif marker == 0xE1 and payload.startswith(_JPEG_MORE):
             rest = payload[len(_JPEG_MORE) :]
             pieces.setdefault(rest[:32], {})[int.from_bytes(rest[36:40])] = rest[40:]

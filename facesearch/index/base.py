@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
+
+    from facesearch.index.rows import StoredRows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,6 +24,21 @@ class Hits:
 
     ids: NDArray[np.int64]
     distances: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFacts:
+    """What an index is: the ``kind`` by its name in the registry, and how many ``vectors`` it holds.
+
+    ``recall`` is the share of the ten nearest that it finds, measured on vectors of its own; None where it is exact.
+    It then looks at ``candidates`` by codes for ten neighbours, in ``lists`` lists of an inverted file.
+    """
+
+    kind: str
+    vectors: int
+    recall: float | None = None
+    candidates: int | None = None
+    lists: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +87,17 @@ class VectorIndex(Protocol):
         """Remove ids, shape (n,), int64; unknown ones are ignored. Returns how many were there."""
         ...
 
-    def search(self, vectors: NDArray[np.float32], k: int, only: NDArray[np.int64] | None = None) -> Hits:
-        """The k nearest of each probe.
+    def search(
+        self, vectors: NDArray[np.float32], k: int, only: NDArray[np.int64] | None = None, *, exact: bool = False
+    ) -> Hits:
+        """The k nearest of each probe. An approximate index finds nearly all of them, at exact distances.
 
         Args:
             vectors: shape (q, dim), float32, unit rows; q may be 0.
             k: how many neighbours of each, 1 or more.
-            only: search among these ids alone, shape (m,), int64; unknown ones are ignored, None searches all.
+            only: search among these ids alone, shape (m,), int64; unknown ones are ignored, None searches all. This
+                is always exact: there are k hits wherever k of them are known.
+            exact: compare with everything, also where the index is an approximate one.
 
         Raises:
             DimensionMismatchError: the vectors are not of this index's dimension.
@@ -84,20 +107,32 @@ class VectorIndex(Protocol):
 
 
 class FileIndex(VectorIndex, Protocol):
-    """**Protocol:** a vector index that lives in memory and is kept in a file (``facesearch.index.file``)."""
+    """**Protocol:** a vector index that is kept in a file (``facesearch.index.file``)."""
 
     name: str
     """The name in the registry; the file says which class can read it."""
 
+    def about(self) -> IndexFacts:
+        """What it is, and how well it was measured to find."""
+        ...
+
+    def settle(self) -> None:
+        """What is put off until many vectors have come or gone: learning, tuning, clearing away. Takes seconds."""
+        ...
+
     def dump(self) -> NDArray[np.uint8]:
-        """Everything it holds as bytes, shape (size,)."""
+        """Everything it holds but ``rows`` as bytes, shape (size,); settles first."""
+        ...
+
+    def rows(self) -> Iterator[NDArray[np.float32]] | None:
+        """The vectors (b, dim), piece by piece, where the file is to keep them on disk; else they are in ``dump``."""
         ...
 
     @classmethod
-    def restore(cls, payload: NDArray[np.uint8], dim: int) -> Self:
-        """The index that gave these bytes.
+    def restore(cls, payload: NDArray[np.uint8], dim: int, rows: StoredRows | None = None) -> Self:
+        """The index that gave these bytes, and rows, if it gave any.
 
         Raises:
-            ValueError: the bytes are not of such an index.
+            ValueError: they are not of such an index.
         """
         ...

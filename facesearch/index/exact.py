@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from facesearch.index import ranking
+from facesearch.index.base import IndexFacts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facesearch.index.base import Hits
+    from facesearch.index.rows import StoredRows
 
 
 class ExactIndex:
@@ -54,7 +56,14 @@ class ExactIndex:
         self._held = keys[kept], rows[kept]
         return len(keys) - int(np.count_nonzero(kept))
 
-    def search(self, vectors: NDArray[np.float32], k: int, only: NDArray[np.int64] | None = None) -> Hits:
+    def search(
+        self,
+        vectors: NDArray[np.float32],
+        k: int,
+        only: NDArray[np.int64] | None = None,
+        *,
+        exact: bool = True,  # noqa: ARG002 - it always is
+    ) -> Hits:
         """The k nearest of each probe (q, dim); see ``VectorIndex.search``."""
         probes = ranking.checked_vectors(vectors, self.dim)
         keys, rows = self._held
@@ -79,13 +88,23 @@ class ExactIndex:
 
         return ranking.search_exactly(probes, k, len(keys), propose, fetch)
 
+    def about(self) -> IndexFacts:
+        """An exact index of so many vectors."""
+        return IndexFacts(self.name, len(self))
+
+    def settle(self) -> None:
+        """Nothing is put off."""
+
+    def rows(self) -> None:
+        """``dump`` holds the vectors."""
+
     def dump(self) -> NDArray[np.uint8]:
         """The ids, little-endian int64, then the rows, little-endian float32; shape (n · (8 + 4 · dim),)."""
         keys, rows = self._held
         return np.concatenate([keys.astype("<i8").view(np.uint8), rows.astype("<f4").reshape(-1).view(np.uint8)])
 
     @classmethod
-    def restore(cls, payload: NDArray[np.uint8], dim: int) -> Self:
+    def restore(cls, payload: NDArray[np.uint8], dim: int, rows: StoredRows | None = None) -> Self:  # noqa: ARG003
         """The index that gave these bytes.
 
         Raises:

@@ -8,21 +8,23 @@ import faiss
 import numpy as np
 
 from facesearch.index import ranking
+from facesearch.index.base import IndexFacts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facesearch.index.base import Hits
+    from facesearch.index.rows import StoredRows
 
 
-class FaissIndex:
+class FlatIndex:
     """``IndexIDMap2`` over ``IndexFlatIP``: inner products of unit vectors, so distance = 2 - 2 · product.
 
     The flat index proposes, ``ranking`` measures again; both are exact, so its answers equal ``ExactIndex``'s to the
     last bit. Removing shifts the vectors behind, which the id map follows (with IVF beneath it would not, silently).
     """
 
-    name: ClassVar[str] = "faiss"
+    name: ClassVar[str] = "flat"
 
     def __init__(self, dim: int) -> None:
         self.dim = dim
@@ -50,7 +52,14 @@ class FaissIndex:
         # FAISS rebuilds its whole id map even where nothing is removed.
         return int(self._index.remove_ids(known)) if len(known) else 0
 
-    def search(self, vectors: NDArray[np.float32], k: int, only: NDArray[np.int64] | None = None) -> Hits:
+    def search(
+        self,
+        vectors: NDArray[np.float32],
+        k: int,
+        only: NDArray[np.int64] | None = None,
+        *,
+        exact: bool = True,  # noqa: ARG002 - it always is
+    ) -> Hits:
         """The k nearest of each probe (q, dim); see ``VectorIndex.search``."""
         probes = ranking.checked_vectors(vectors, self.dim)
         available, params = len(self), None
@@ -67,13 +76,23 @@ class FaissIndex:
 
         return ranking.search_exactly(probes, k, available, propose, self._index.reconstruct_batch)
 
+    def about(self) -> IndexFacts:
+        """An exact index of so many vectors."""
+        return IndexFacts(self.name, len(self))
+
+    def settle(self) -> None:
+        """Nothing is put off."""
+
+    def rows(self) -> None:
+        """``dump`` holds the vectors."""
+
     def dump(self) -> NDArray[np.uint8]:
         """FAISS's own serialization, shape (size,)."""
         payload: NDArray[np.uint8] = faiss.serialize_index(self._index)
         return payload
 
     @classmethod
-    def restore(cls, payload: NDArray[np.uint8], dim: int) -> Self:
+    def restore(cls, payload: NDArray[np.uint8], dim: int, rows: StoredRows | None = None) -> Self:  # noqa: ARG003
         """The index that gave these bytes.
 
         Raises:

@@ -130,7 +130,19 @@ def _ranked(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The k nearest (q, k) of the proposed ids (q, m), measured pair by pair."""
     vectors = fetch(proposed.ravel()).reshape(*proposed.shape, probes.shape[1])  # (q, m, dim)
+    return nearest(proposed, distances(probes, vectors), k)
+
+
+def distances(probes: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Squared distances of probes (q, dim) to vectors of their own (q, m, dim), pair by pair, (q, m), 0 to 4."""
     apart = vectors.astype(np.float64) - probes[:, None, :]
-    distances = np.minimum(np.einsum("qmd,qmd->qm", apart, apart), 4.0).astype(np.float32)
-    order = np.lexsort((proposed, distances), axis=-1)[:, :k]
-    return np.take_along_axis(proposed, order, axis=1), np.take_along_axis(distances, order, axis=1)
+    measured: NDArray[np.float32] = np.minimum(np.einsum("qmd,qmd->qm", apart, apart), 4.0).astype(np.float32)
+    return measured
+
+
+def nearest(
+    ids: NDArray[np.int64], apart: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The k ids (q, k) at the least of the distances (q, m), nearest first, ties by id, and these distances."""
+    order = np.lexsort((ids, apart), axis=-1)[:, :k]
+    return np.take_along_axis(ids, order, axis=1), np.take_along_axis(apart, order, axis=1)

@@ -1,4 +1,4 @@
-"""Which vector indexes there are. A class is imported when it is first used."""
+"""Which vector indexes there are, from the simplest to the largest. A class is imported when it is first used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 INDEXES: dict[str, str] = {
     "exact": "facesearch.index.exact:ExactIndex",
-    "faiss": "facesearch.index.faiss_index:FaissIndex",
+    "flat": "facesearch.index.faiss_index:FlatIndex",
+    "compressed": "facesearch.index.compressed:CompressedIndex",
+    "inverted": "facesearch.index.inverted:InvertedIndex",
 }
 """Name → "module:Class"; a class takes the dimension."""
 
@@ -28,7 +30,7 @@ def index_class(name: str) -> type[FileIndex]:
     try:
         module, _, attribute = INDEXES[name].partition(":")
     except KeyError as exc:
-        raise ConfigError(f"no index engine {name!r}", hint=f"known: {', '.join(sorted(INDEXES))}") from exc
+        raise ConfigError(f"no index {name!r}", hint=f"known: {', '.join(INDEXES)}") from exc
     return cast("type[FileIndex]", getattr(import_module(module), attribute))
 
 

@@ -66,16 +66,17 @@ class Connected:
         """The database file."""
 
     @contextlib.contextmanager
-    def lock(self, timeout: float | None = None) -> Iterator[None]:
+    def lock(self, timeout: float | None = None, *, command: str | None = None) -> Iterator[None]:
         """Keep other writers out for a long run that commits in groups; a ``writing`` inside costs no lock.
 
         Args:
             timeout: seconds to wait for another writer; None for the limit given to ``Store.open``.
+            command: what other writers are told that this process is; None for how it was started.
 
         Raises:
             GalleryBusyError: another process was still writing after that time; it names its pid and command.
         """
-        with self._seam(), self._lock.hold(timeout):
+        with self._seam(), self._lock.hold(timeout, command=command):
             yield
 
     @contextlib.contextmanager

@@ -31,11 +31,12 @@ class WriterLock:
         self._lock = FileLock(folder / LOCK_NAME, timeout=timeout, mode=0o600)
 
     @contextlib.contextmanager
-    def hold(self, timeout: float | None = None) -> Iterator[None]:
+    def hold(self, timeout: float | None = None, *, command: str | None = None) -> Iterator[None]:
         """Hold the lock.
 
         Args:
             timeout: seconds to wait for another holder; None for the lock's own limit.
+            command: what the note says that this process is; None for how it was started.
 
         Raises:
             GalleryBusyError: another process or thread still held it after that time.
@@ -45,7 +46,7 @@ class WriterLock:
             self._lock.acquire(timeout)
             try:
                 if self._lock.lock_counter == 1:
-                    self._write_note()
+                    self._write_note(command)
             except BaseException:
                 self._lock.release()
                 raise
@@ -76,19 +77,12 @@ class WriterLock:
             return None
         return f"process {pid} ({note['command']})"
 
-    def _write_note(self) -> None:
+    def _write_note(self, command: str | None) -> None:
         # Renamed into place, so that whoever waits never reads half of it. Path.open knows no opener.
         temporary = self._note.with_name(f"{NOTE_NAME}.{os.getpid()}")
         with open(temporary, "w", opener=_private) as file:
-            json.dump({"pid": os.getpid(), "command": _command(sys.argv) or "python"}, file)
+            json.dump({"pid": os.getpid(), "command": command or shlex.join(sys.argv) or "python"}, file)
         temporary.replace(self._note)
-
-
-def _command(words: list[str]) -> str:
-    """How this process was started. Whom it is to forget must not be written down once more."""
-    if words[1:2] == ["forget"]:
-        return f"{shlex.join(words[:2])} …"
-    return shlex.join(words)
 
 
 def _private(path: str, flags: int) -> int:

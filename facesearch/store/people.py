@@ -6,7 +6,8 @@ import unicodedata
 import uuid
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, exists, func, select
+from sqlalchemy.orm import aliased
 
 from facesearch.errors import ConfigError, NotFoundError
 from facesearch.store.connection import chunks
@@ -227,7 +228,7 @@ class PeopleStore(DecisionStore):
             return self.person(new.id)
 
     def keep_apart(self, face_ids: Sequence[int], other: int) -> int:
-        """Take faces out of their groups, and remember that they must not be grouped with another one.
+        """Take faces out of the group of another one, and remember that they must not be grouped with it.
 
         Returns how many faces that is new for.
 
@@ -237,8 +238,12 @@ class PeopleStore(DecisionStore):
         with self.writing():
             place = str(self.places_of([other])[other])
             some = [face_id for face_id in face_ids if face_id != other]
+            there = aliased(ClusterRow)
+            same = exists().where(
+                there.face_id == other, there.recipe == ClusterRow.recipe, there.cluster == ClusterRow.cluster
+            )
             for piece in chunks(some):
-                self._write(delete(ClusterRow).where(ClusterRow.face_id.in_(piece)))
+                self._write(delete(ClusterRow).where(ClusterRow.face_id.in_(piece), same))
             return len(self._decide("apart", some, lambda now: now.kept_from(place)))
 
     def rejections(self) -> dict[int, frozenset[str | None]]:

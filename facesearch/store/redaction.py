@@ -66,10 +66,14 @@ class Redaction:
             if event.pixel_hash is not None:
                 by_photo.setdefault(event.pixel_hash, []).append(event)
             self._redact_plain(event)
-        doomed = {pixel_hash: self._doom(pixel_hash, told) for pixel_hash, told in by_photo.items()}
+        about = {pixel_hash for pixel_hash, told in by_photo.items() if any(self._tells(event) for event in told)}
+        doomed = {
+            pixel_hash: self._doom(pixel_hash, by_photo.get(pixel_hash, ())) for pixel_hash in about | {*self.places}
+        }
         # All places must be known before the first face is cleaned: it may be kept apart from one in another photo.
         for pixel_hash, told in by_photo.items():
-            self._redact_faces(pixel_hash, told, doomed[pixel_hash])
+            if pixel_hash in doomed or any(_tells_apart(event) for event in told):
+                self._redact_faces(pixel_hash, told, doomed.get(pixel_hash, ()))
 
     def _doom(self, pixel_hash: str, told: Iterable[Event]) -> set[int]:
         """The seqs of the events about faces of a photo that are erased."""
@@ -173,6 +177,11 @@ def _others(event: Event, people: Collection[str]) -> dict[str, list[str]]:
     pairs = zip(event.payload.get("people", ()), event.payload.get("names", ()), strict=False)
     kept: Mapping[str, str] = {person: name for person, name in pairs if person not in people}
     return {"people": list(kept), "names": list(kept.values())}
+
+
+def _tells_apart(event: Event) -> bool:
+    """Whether an event says that a face was, or is, kept apart from another one."""
+    return any("apart" in event.payload.get(when, ()) for when in ("before", "after"))
 
 
 def _blank(event: Event) -> Event:

@@ -20,7 +20,7 @@ class Store(ReviewStore):
 
     Its methods live in one file a concern, each built on the one before: ``connection`` (transactions), ``changes``
     (state and vectors), ``files``, ``faces``, ``journal``, ``people``, ``marks``, ``analysis``, ``clusters``,
-    ``recipes``, ``calibrations``, ``finding``, ``reviewing``.
+    ``recipes``, ``calibrations``, ``remnants``, ``erasure``, ``finding``, ``reviewing``.
 
     Reading never waits. A method that writes is a transaction of its own, or part of the ``writing`` it is called in.
     """

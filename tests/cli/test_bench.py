@@ -104,3 +104,15 @@ def test_a_folder_without_photos_is_one_clear_error(run, tmp_path):
     assert (shown.code, shown.out) == (2, "")
     assert "no photos there" in shown.err
     assert len(shown.err.splitlines()) == 2
+
+
+@pytest.mark.slow
+def test_grouping_many_faces(run):
+    """Time, memory and how right the groups are, of as many synthetic faces as were asked for."""
+    document = run("bench", "cluster", "--faces", "1500", "--json").document
+    assert document["scores"]["faces"] == 1500
+    assert 0.9 < document["scores"]["bcubed"]["f"] < 1
+    assert document["seconds"] > 0
+    assert document["peak_bytes"] > 1e7
+    shown = run("bench", "cluster", "--faces", "300")
+    assert shown.out.startswith("  300 faces of ")

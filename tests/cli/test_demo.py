@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from facesearch.demo import Comparison, DemoReport, Score
-from facesearch.types import Box, Clustering, Face, IndexReport, Landmarks, Verdict
+from facesearch.gallery.grouped import Clustering
+from facesearch.types import Box, Face, IndexReport, Landmarks, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path

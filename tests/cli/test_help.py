@@ -10,7 +10,7 @@ from facesearch.cli.app import app
 GROUP = typer.main.get_command(app)
 GROUPS = {name: command.commands for name, command in GROUP.commands.items() if hasattr(command, "commands")}
 COMMANDS = [(name,) for name in GROUP.commands] + [(group, name) for group in GROUPS for name in GROUPS[group]]
-ONLY_GROUPS = [("bench",), ("evaluate",), ("train",), ("journal",)]
+ONLY_GROUPS = [("bench",), ("evaluate",), ("export",), ("train",), ("journal",)]
 """Commands that do nothing of their own."""
 
 
@@ -69,10 +69,11 @@ def test_options_are_where_they_make_sense():
         "mark",
         "calibrate",
         "report",
+        "review",
         *("rename", "merge", "split", "reject", "not-a-face", "ignore", "log", "undo", "redo", "forget"),
     }
     assert {name for (name, *rest) in COMMANDS if not rest and "--gallery" in options(name)} == of_galleries
-    analysing = {"index", "enrol", "who", "verify", "why", "search", "cluster", "people", "reindex"}
+    analysing = {"index", "enrol", "who", "verify", "why", "search", "cluster", "people", "reindex", "review"}
     assert {name for (name, *rest) in COMMANDS if not rest and "--engine" in options(name)} == analysing
     assert {name for (name, *rest) in COMMANDS if not rest and "--weights" in options(name)} == {*analysing, "demo"}
     assert "--weights" in options("models", "pull")

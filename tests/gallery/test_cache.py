@@ -202,7 +202,7 @@ def test_what_another_process_adds_is_found_at_once(filled, fake, open_gallery, 
     assert answers(reader, probes) == rebuilt(filled)
 
 
-@pytest.mark.parametrize("index", ["faiss", "exact"])
+@pytest.mark.parametrize("index", ["flat", "exact"])
 def test_both_indexes_answer_alike(filled, fake, open_gallery, probes, rebuilt, index):
     """The FAISS index and the exact one give the same answers, also from each other's file."""
     assert answers(open_gallery(filled, fake, index=index), probes) == rebuilt(filled)

@@ -17,7 +17,7 @@ from facesearch.errors import IndexFileError
 from facesearch.index import file
 from facesearch.index.base import Stamp
 from facesearch.index.exact import ExactIndex
-from facesearch.index.faiss_index import FaissIndex
+from facesearch.index.faiss_index import FlatIndex
 from facesearch.testing import random_units
 
 STAMP = Stamp(gallery="5f7c", recipe="0123456789abcdef", token="tok", seq=41)
@@ -31,7 +31,7 @@ def filled(index_type, count=20, dim=8):
 
 
 @pytest.mark.parametrize("count", [0, 1, 20])
-@pytest.mark.parametrize("index_type", [ExactIndex, FaissIndex])
+@pytest.mark.parametrize("index_type", [ExactIndex, FlatIndex])
 def test_round_trip(tmp_path, index_type, count):
     """What was saved comes back: class, stamp, ids and answers."""
     index, path = filled(index_type, count), tmp_path / "faces.index"
@@ -50,7 +50,7 @@ def test_file_is_private_and_alone(tmp_path):
     """The file is readable by its owner only, whatever the umask, and nothing else is left in the folder."""
     old = os.umask(0)
     try:
-        file.save(filled(FaissIndex), tmp_path / "faces.index", STAMP)
+        file.save(filled(FlatIndex), tmp_path / "faces.index", STAMP)
     finally:
         os.umask(old)
     assert stat.S_IMODE((tmp_path / "faces.index").stat().st_mode) == 0o600
@@ -78,7 +78,7 @@ def test_folder_instead_of_file(tmp_path):
 def whole(tmp_path_factory):
     """The bytes of a good file, and a folder to put broken ones in."""
     folder = tmp_path_factory.mktemp("broken")
-    file.save(filled(FaissIndex), folder / "good.index", STAMP)
+    file.save(filled(FlatIndex), folder / "good.index", STAMP)
     return (folder / "good.index").read_bytes(), folder
 
 
@@ -111,7 +111,7 @@ def test_newer_version_says_so(whole):
     """A file of a newer layout asks for an update."""
     good, folder = whole
     (folder / "newer.index").write_bytes(good[:8] + struct.pack("<I", file.VERSION + 1) + good[12:])
-    with pytest.raises(IndexFileError, match="version 2; this facesearch reads up to 1") as caught:
+    with pytest.raises(IndexFileError, match="version 3; this facesearch reads up to 2") as caught:
         file.load(folder / "newer.index")
     assert "update facesearch" in caught.value.hint
 
@@ -125,7 +125,7 @@ def test_header_that_does_not_fit(tmp_path, monkeypatch, lie):
     original = file.json.dumps
     facts = lambda held: {key: value for key, value in {**held, **lie}.items() if value is not ...}  # noqa: E731
     monkeypatch.setattr(file.json, "dumps", lambda held, **options: original(facts(held), **options))
-    file.save(filled(FaissIndex), tmp_path / "faces.index", STAMP)
+    file.save(filled(FlatIndex), tmp_path / "faces.index", STAMP)
     with pytest.raises(IndexFileError):
         file.load(tmp_path / "faces.index")
 

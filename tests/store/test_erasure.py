@@ -223,7 +223,7 @@ def test_a_reader_of_an_old_state_is_waited_for(folder, filled, store):
 
 
 def test_an_index_of_before_is_made_anew(store, filled):
-    """No earlier state leads to the one after, so a vector index that holds what went is never caught up, but remade."""
+    """No earlier state leads to the one after, so a vector index that holds what went is remade, not caught up."""
     ada, _ = filled
     before = store.state()
     store.erase_people([ada])
