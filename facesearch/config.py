@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 
 GALLERY_VARIABLE = "FACESEARCH_GALLERY"
 CACHE_VARIABLE = "FACESEARCH_CACHE"
 WEIGHTS_VARIABLE = "FACESEARCH_WEIGHTS"
+HOST_VARIABLE = "FACESEARCH_HOST"
 
 APP = "facesearch"
 
@@ -35,6 +37,11 @@ def cache_folder() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_cache_dir(APP, appauthor=False))
+
+
+def host_name() -> str:
+    """Whose paths these are, in a gallery that several machines share: ``FACESEARCH_HOST``, else the machine's name."""
+    return (os.environ.get(HOST_VARIABLE) or platform.node() or "localhost")[:255]
 
 
 def weights_override() -> Path | None:

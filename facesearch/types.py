@@ -336,11 +336,27 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexFacts:
+    """What a vector index is: the ``kind`` by its name, and how many ``vectors`` it holds.
+
+    ``recall`` is the share of the ten nearest that it finds, measured on vectors of its own; None where it is exact.
+    It then looks at ``candidates`` by codes for ten neighbours, in ``lists`` lists of an inverted file.
+    """
+
+    kind: str
+    vectors: int
+    recall: float | None = None
+    candidates: int | None = None
+    lists: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """How much a gallery holds.
 
     ``photos`` have faces, ``no_face`` have none, ``failed`` counts files that could not be used, ``files`` all that
     are known. ``embeddings`` are those of the active ``recipe`` (its key; None before the first ``index``).
+    ``index`` is the file that finds the nearest of them, as it was when it was last written; None without one.
     """
 
     folder: str
@@ -353,6 +369,7 @@ class Stats:
     enrolled: int
     embeddings: int
     recipe: str | None
+    index: IndexFacts | None = None
 
 
 Grid = tuple[tuple[float, ...], ...]

@@ -12,8 +12,10 @@ from facesearch.cli.options import (
     EngineOption,
     FpirOption,
     GalleryOption,
+    IndexKindOption,
     JsonOption,
     MegapixelsOption,
+    MemoryBudgetOption,
     MinFaceOption,
     ThoroughOption,
     ThresholdOption,
@@ -133,11 +135,16 @@ def search(
     *,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many photos a face.")] = 20,
     threshold: ThresholdOption = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Compare with every face, also where a large gallery is searched by codes.")
+    ] = False,
     min_face: MinFaceOption = None,
     thorough: ThoroughOption = False,
     max_megapixels: MegapixelsOption = None,
     gallery: GalleryOption = None,
     engine: EngineOption = "onnx",
+    index: IndexKindOption = "auto",
+    memory_budget: MemoryBudgetOption = None,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
     as_json: JsonOption = False,
@@ -158,9 +165,11 @@ def search(
         min_face=min_face,
         thorough=thorough,
         device=device,
+        index=index,
+        memory_budget=memory_budget,
     ) as opened:
         within = opened.threshold if threshold is None else threshold
-        probes = opened.search(photo, limit=limit, threshold=threshold)
+        probes = opened.search(photo, limit=limit, threshold=threshold, exact=exact)
     if as_json:
         emit(search_document(probes))
         return

@@ -150,8 +150,7 @@ def _show(found: "Clustering", limit: int, gallery: Path | None, *, ignored: boo
     if len(found.alike) > ALIKE:
         say(f"and {len(found.alike) - ALIKE:,} more such pairs; --afresh joins what belongs together")
     if found.ignored and not ignored:
-        look = "looks like a stranger" if found.ignored == 1 else "look like strangers"
-        say(f"{plural(found.ignored, 'face')} {look} you ignored; --ignored shows their groups")
+        say(f"{plural(found.ignored, 'face')} of strangers you ignored, or who look like them; --ignored shows groups")
 
 
 def _row(group: "Cluster", where: str | None) -> "tuple[Cell, ...]":

@@ -47,9 +47,9 @@ def regions(
 ) -> None:
     """Write the names of faces into XMP sidecars, a photo.jpg.xmp for each photo with a name. Photos are not touched.
 
-    Everything else in a sidecar that is there already stays, also the regions of people who are not in this gallery.
-    Run it again after more names; `facesearch index --read-regions` reads the names back. Names that were given
-    automatically and never confirmed are left out.
+    Everything else in a sidecar that is there already stays, also the regions of people who are not in this gallery; a
+    new one begins as a copy of the XMP inside the photo. Run it again after more names; `facesearch index
+    --read-regions` reads the names back. Names that were given automatically and never confirmed are left out.
 
     Faces are MWG regions (mwg-rs), names also keywords (dc:subject, digiKam's People/NAME) and IPTC's PersonInImage.
     Tried with exiftool, both ways; for digiKam, Lightroom, Windows and Picasa only written after their documentation.

@@ -12,8 +12,10 @@ from facesearch.cli.options import (
     DeviceOption,
     EngineOption,
     GalleryOption,
+    IndexKindOption,
     JsonOption,
     MegapixelsOption,
+    MemoryBudgetOption,
     MinFaceOption,
     ThoroughOption,
     WeightsOption,
@@ -47,7 +49,8 @@ def index(
         typer.Option(
             "--read-regions",
             help="Take over names that other programs wrote on faces, in the photos or in sidecars, MWG's, Microsoft's "
-            "and Picasa's; what you decided stays. Known photos are looked at too.",
+            "and Picasa's; what you decided stays. Known photos are looked at too. Tried with exiftool; the others' "
+            "formats are read after their documentation.",
         ),
     ] = False,
     prune: Annotated[
@@ -69,6 +72,8 @@ def index(
     max_megapixels: MegapixelsOption = None,
     gallery: GalleryOption = None,
     engine: EngineOption = "onnx",
+    index: IndexKindOption = "auto",
+    memory_budget: MemoryBudgetOption = None,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
     as_json: JsonOption = False,
@@ -93,6 +98,8 @@ def index(
         min_face=min_face,
         thorough=thorough,
         device=device,
+        index=index,
+        memory_budget=memory_budget,
     ) as opened:
         if prune:
             opened.missing(*paths)  # a folder that cannot be pruned is said before the work, not after it

@@ -39,6 +39,40 @@ DeviceOption = Annotated[
     ),
 ]
 
+IndexKindOption = Annotated[
+    Literal["auto", "exact", "flat", "compressed", "inverted"],
+    typer.Option(
+        "--index",
+        help="How the nearest faces are found. auto goes by their number; exact (NumPy) and flat (FAISS) compare with "
+        "all of them, compressed and inverted with those that short codes propose.",
+    ),
+]
+
+
+def _bytes(said: str) -> int:
+    """900M and 2G are bytes; without a letter, bytes too."""
+    units = {"K": 10, "M": 20, "G": 30, "T": 40}
+    text = said.strip().upper().removesuffix("IB").removesuffix("B")
+    try:
+        size = float(text.rstrip("KMGT")) * 2 ** units.get(text[-1:], 0)
+    except ValueError:
+        size = 0.0
+    if not 0 < size < 2**60:
+        raise typer.BadParameter(f"{said!r} is no amount of memory: say 900M or 2G")
+    return int(size)
+
+
+MemoryBudgetOption = Annotated[
+    int | None,
+    typer.Option(
+        "--memory-budget",
+        metavar="SIZE",
+        parser=_bytes,
+        show_default=False,
+        help="Memory that finding faces may take, like 900M or 2G: a smaller kind of index is chosen, or it is refused.",
+    ),
+]
+
 WeightsOption = Annotated[
     Path | None,
     typer.Option(

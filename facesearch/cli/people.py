@@ -31,6 +31,7 @@ from facesearch.cli.suggesting import (
 if TYPE_CHECKING:
     from facesearch.gallery.people import Enrolment
     from facesearch.gallery.suggesting import Suggestions
+    from facesearch.types import IndexFacts
 
 NAME_HELP = "The person's name; or the id, where several have the name."
 
@@ -149,6 +150,19 @@ def stats(
     ]
     say("gallery", "  ", held.folder)
     columns([(what, f"{count:,}") for what, count in counts], right={1})
+    if held.index is not None:
+        say("index", "    ", _index_line(held.index))
+
+
+def _index_line(index: "IndexFacts") -> str:
+    """The kind of index, and how much of the truth it finds."""
+    if index.recall is None:
+        return f"{index.kind}: compares with all of {plural(index.vectors, 'face')}"
+    lists = f" in {index.lists:,} lists" if index.lists else ""
+    return (
+        f"{index.kind}: finds {index.recall:.1%} of the ten nearest among {plural(index.vectors, 'face')}, measured on "
+        f"your own; looks at {index.candidates:,} candidates{lists}"
+    )
 
 
 def show_enrolment(done: "Enrolment", alike: "Suggestions", gallery: Path | None, *, as_json: bool) -> None:

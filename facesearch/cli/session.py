@@ -65,6 +65,8 @@ def open_gallery(
     min_face: float | None = None,
     thorough: bool = False,
     device: str = "auto",
+    index: str = "auto",
+    memory_budget: int | None = None,
 ) -> Gallery:
     """The gallery that a command works on; progress with the models goes to stderr.
 
@@ -77,6 +79,8 @@ def open_gallery(
         min_face: as given with ``--min-face``.
         thorough: as given with ``--thorough``.
         device: as given with ``--device``.
+        index: as given with ``--index``.
+        memory_budget: as given with ``--memory-budget``, in bytes.
 
     Raises:
         NotFoundError: there is no gallery, and none was to be made.
@@ -96,5 +100,7 @@ def open_gallery(
         min_face=min_face,
         thorough=thorough,
         device=device,
+        index=index,
+        memory_budget=memory_budget,
         tell=tell,
     )

@@ -15,16 +15,18 @@ An answer is worth the faces that it is expected to settle,
 
     expected = P(yes) · faces settled by yes + P(no) · faces settled by no.
 
-A "no" settles nobody: who is not Ada still has to be named. How likely a suggestion is right the caller says
-(``Group.chance``, ``Pair.chance``); where one question is about several groups, the chances multiply, as if the groups
-were independent. So a batch grows as long as another group makes it worth more, and one doubtful group is asked about
-alone. A "who" and a "same" need a name, or "strangers", and are counted with ``ANSWERED``.
+How likely a suggestion is right the caller says (``Group.chance``, ``Pair.chance``). Where one question is about several
+groups, the chances multiply, as if the groups were independent, and a "no" settles nobody. So a batch grows as long as
+another group makes it worth more, and one doubtful group is asked about alone. Where it is about one group, whoever
+knows better than the suggestion types the name instead of "no": P(no) counts with ``ANSWERED``, as do "who" and "same",
+which need a name, or "strangers".
 
 Questions are ordered by that, and the list is made anew after each answer, because each answer moves the chances.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -38,8 +40,8 @@ SURE = 0.5
 """Who is less likely than this is not suggested: "who is this?" is the better question then."""
 
 ANSWERED = 0.9
-"""How often somebody has an answer to "who is this?". An assumption, not a measurement: it is below 1 so that a
-suggestion that is almost sure, and needs only a "y", goes before a name that has to be typed."""
+"""How often somebody knows who a face is, or that nobody needs to. An assumption, not a measurement; below 1, so that of
+two groups of one size the one that somebody is suggested for goes first."""
 
 BATCH = 24
 """Faces of several groups in one question: as many as one looks through at a glance."""
@@ -168,7 +170,7 @@ def _batch(waiting: Sequence[Group]) -> list[Group]:
         if group.poor != first.poor or len(batch) >= group.most or not photos.isdisjoint(group.photos):
             continue
         more = count + len(group.faces)
-        if more <= BATCH and chance * group.chance * more > chance * count:
+        if more <= BATCH and _worth(more, chance * group.chance, len(batch) + 1) > _worth(count, chance, len(batch)):
             batch.append(group)
             photos |= group.photos
             count, chance, most = more, chance * group.chance, min(most, group.most)
@@ -193,16 +195,21 @@ def _suggested(group: Group) -> bool:
     return group.person is not None and group.chance >= SURE
 
 
+def _worth(faces: int, chance: float, groups: int) -> float:
+    """How many faces an answer to whether these are a person settles on average."""
+    return faces * (chance + (1 - chance) * ANSWERED) if groups == 1 else faces * chance
+
+
 def _about(
     kind: Kind, person: str | None, groups: Sequence[Group], distance: float | None, chance: float | None = None
 ) -> Question:
-    likely = 1.0
-    if chance is not None:
-        likely = chance
-    elif kind != "who":
-        for group in groups:
-            likely *= group.chance
     faces = tuple(face for group in groups for face in group.faces)
+    if person is None:
+        likely = 1.0 if chance is None else chance
+        expected = len(faces) * likely * ANSWERED
+    else:
+        likely = math.prod(group.chance for group in groups)
+        expected = _worth(len(faces), likely, len(groups))
     return Question(
         kind=kind,
         person=person,
@@ -211,6 +218,6 @@ def _about(
         sizes=tuple(len(group.faces) for group in groups),
         chance=likely,
         distance=distance,
-        expected=likely * len(faces) * (ANSWERED if person is None else 1.0),
+        expected=expected,
         poor=any(group.poor for group in groups),
     )

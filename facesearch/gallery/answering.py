@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -18,7 +19,7 @@ from facesearch.store.region import pair_up, to_stored
 from facesearch.types import Answer, Candidate, Match, Probe
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from facesearch.gallery.evidence import EvidenceCache
     from facesearch.identify.calibration import Calibration
     from facesearch.identify.decide import Decision
-    from facesearch.index.base import VectorIndex
+    from facesearch.index.base import Hits
     from facesearch.pipeline import Analysis, FrontEnd
     from facesearch.store.store import Store
     from facesearch.store.values import Enrolled
@@ -160,12 +161,14 @@ def _answer(face: Face, decision: Decision, method: str, names: dict[str, str]) 
     )
 
 
-def search(store: Store, cache: IndexCache, seen: Seen, *, limit: int, threshold: float) -> tuple[Probe, ...]:
+def search(
+    store: Store, cache: IndexCache, seen: Seen, *, limit: int, threshold: float, exact: bool = False
+) -> tuple[Probe, ...]:
     """The photos that hold each face of a probe, nearest first, one match a photo; see ``Gallery.search``."""
     if limit < 1:
         raise ConfigError(f"the limit must be 1 or more, not {limit}")
-    index = cache.fresh()
-    found = [_nearest_photos(store, index, vector, seen, limit, threshold) for vector in seen.analysis.vectors]
+    nearest = partial(cache.search, exact=exact)
+    found = [_nearest_photos(store, nearest, vector, seen, limit, threshold) for vector in seen.analysis.vectors]
     paths = store.paths_of(sorted({face.photo_id for hits in found for face, _ in hits if face.photo_id is not None}))
     probes = []
     for face, hits in zip(seen.faces, found, strict=True):
@@ -175,12 +178,12 @@ def search(store: Store, cache: IndexCache, seen: Seen, *, limit: int, threshold
 
 
 def _nearest_photos(
-    store: Store, index: VectorIndex, vector: NDArray[np.float32], seen: Seen, limit: int, threshold: float
+    store: Store, nearest: Callable[..., Hits], vector: NDArray[np.float32], seen: Seen, limit: int, threshold: float
 ) -> list[tuple[Face, float]]:
     """The nearest face of each of the ``limit`` nearest photos, the probe's own photo left out."""
     k = limit + len(seen.faces)
     while True:
-        hits = index.search(vector[None], k)
+        hits = nearest(vector[None], k)
         near = [(int(i), float(d)) for i, d in zip(hits.ids[0], hits.distances[0], strict=True) if i >= 0]
         within = [(face_id, apart) for face_id, apart in near if apart < threshold]
         faces = store.faces([face_id for face_id, _ in within])

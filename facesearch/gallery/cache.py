@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 from facesearch.errors import IndexFileError, StoreError
 from facesearch.index.base import Stamp
 from facesearch.index.file import load, remove_leftovers, save
+from facesearch.index.policy import AUTO, kind_for
 from facesearch.index.registry import create_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from facesearch.index.base import FileIndex
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from facesearch.index.base import FileIndex, Hits
     from facesearch.store.store import Store
     from facesearch.types import Recipe
 
@@ -29,16 +33,25 @@ class IndexCache:
     Args:
         store: the truth.
         recipe: whose vectors.
-        engine: the name in ``index.registry``.
+        engine: the name in ``index.registry``, or "auto" for what suits the number of faces.
+        budget: bytes of memory that the process may use; None for no limit.
         before_rename: called before a saved file takes its place; for tests of crashes.
     """
 
     def __init__(
-        self, store: Store, recipe: Recipe, *, engine: str, before_rename: Callable[[], None] = lambda: None
+        self,
+        store: Store,
+        recipe: Recipe,
+        *,
+        engine: str,
+        budget: int | None = None,
+        before_rename: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._recipe = recipe
         self._engine = engine
+        self._budget = budget
+        self._damaged = False
         self._before_rename = before_rename
         self._index: FileIndex | None = None
         self._stamp: Stamp | None = None
@@ -59,10 +72,22 @@ class IndexCache:
             raise IndexFileError(self.path, "no index could be made")
         return self._index
 
-    def save(self, *, force: bool = True, timeout: float | None = None) -> None:
+    def search(self, vectors: NDArray[np.float32], k: int, *, exact: bool = False) -> Hits:
+        """The k nearest of each vector (q, dim) in the state of the database now; see ``VectorIndex.search``."""
+        index = self.fresh()
+        try:
+            return index.search(vectors, k, exact=exact)
+        except IndexFileError as error:
+            # Vectors on disk are checked when they are first used.
+            if error.path != self.path:
+                raise
+            return self._again().search(vectors, k, exact=exact)
+
+    def save(self, *, force: bool = True, timeout: float | None = None, switch: bool = True) -> None:
         """Write the file if it is behind; without ``force`` only once in ``SAVE_EVERY`` seconds.
 
-        Waits ``timeout`` seconds for another process that writes; None for the gallery's own limit.
+        Waits ``timeout`` seconds for another process that writes; None for the gallery's own limit. With ``switch`` the
+        file gets the kind of index that suits the number of faces, which may take a minute for millions.
 
         Raises:
             IndexFileError: it cannot be written; the database is not affected.
@@ -70,12 +95,14 @@ class IndexCache:
         """
         if not force and time.monotonic() - self._saved_at < SAVE_EVERY:
             return
-        self.fresh()
-        if self._stamp is not None and self._stamp != self._saved:
+        index = self.fresh()
+        unsuited = switch and self._kind(len(index), index.name) != index.name
+        if self._stamp is not None and (self._stamp != self._saved or unsuited):
             # Under the writer's lock, so that nobody's ``tidy`` takes the file for a leftover before it has its name.
             # Looked at once more, for what was forgotten while this waited must not come back into a file.
             with self._store.lock(timeout):
-                index = self.fresh()
+                index = self._sound(self.fresh())
+                index = self._suited(index) if switch else index
                 save(index, self.path, self._stamp, before_rename=self._before_rename)
             self._saved = self._stamp
         self._saved_at = time.monotonic()
@@ -83,7 +110,7 @@ class IndexCache:
     def save_if_possible(self) -> None:
         """Save, where that can be done at once; whoever only reads must neither fail nor wait for want of a cache."""
         with suppress(IndexFileError, StoreError):
-            self.save(timeout=0)
+            self.save(timeout=0, switch=False)
 
     def tidy(self) -> None:
         """Delete what killed runs left behind."""
@@ -91,9 +118,44 @@ class IndexCache:
             remove_leftovers(self.path)
 
     def _load(self) -> None:
+        if self._damaged:
+            return
         with suppress(IndexFileError):
-            self._index, self._stamp = load(self.path)
-            self._saved = self._stamp
+            index, stamp = load(self.path)
+            if self._engine in (AUTO, index.name):
+                self._index, self._stamp, self._saved = index, stamp, stamp
+
+    def _again(self) -> FileIndex:
+        """A new index in place of a damaged one."""
+        self._index, self._stamp, self._saved, self._damaged = None, None, None, True
+        return self.fresh()
+
+    def _sound(self, index: FileIndex) -> FileIndex:
+        """The index, once all of its vectors have been looked at; a new one where some are damaged."""
+        try:
+            for _ in index.rows() or ():
+                pass
+        except IndexFileError:
+            return self._again()
+        return index
+
+    def _suited(self, index: FileIndex) -> FileIndex:
+        """The index as a kind that suits the number of faces."""
+        if self._kind(len(index), index.name) != index.name:
+            with self._store.reading():
+                return self._build(self._kind(len(index), index.name))
+        return index
+
+    def _kind(self, count: int, held: str | None) -> str:
+        return kind_for(count, self._recipe.dim, choice=self._engine, held=held, budget=self._budget)
+
+    def _build(self, kind: str) -> FileIndex:
+        index = create_index(kind, self._recipe.dim)
+        for ids, vectors in self._store.embeddings(self._recipe):
+            index.add(ids, vectors)
+        index.settle()
+        self._index = index
+        return index
 
     def _follow(self, now: Stamp) -> None:
         old = self._stamp
@@ -103,9 +165,7 @@ class IndexCache:
             or (old.gallery, old.recipe) != (now.gallery, now.recipe)
             or not self._store.is_ancestor(old.token, old.seq)
         ):
-            self._index = create_index(self._engine, self._recipe.dim)
-            for ids, vectors in self._store.embeddings(self._recipe):
-                self._index.add(ids, vectors)
+            self._build(self._kind(self._store.counts().embeddings.get(self._recipe.key, 0), None))
         else:
             changes = self._store.changes(old.seq, self._recipe.key)
             self._index.remove(changes.removed)

@@ -54,7 +54,7 @@ def cluster_unnamed(
         cannot = _pairs(faces, store.apart())
         held = np.full(len(photos), ALONE) if afresh else _held(before, faces, photos, cannot)
         labels = cluster(faces.vectors, photos, threshold=threshold, cannot=cannot, weak=faces.low, held=held)
-        groups = _numbered(labels, held, before, every, faces)
+        groups = _numbered(labels, held, before, store.highest_cluster(), faces)
         take_recipe(store, recipe)
         grouped = {name: faces.face_ids[rows].tolist() for name, rows in groups.items()}
         store.save_clusters(recipe.key, _with_the_absent(grouped, every, before, faces, afresh=afresh))
@@ -121,7 +121,7 @@ def _numbered(
     labels: NDArray[np.int64],
     held: NDArray[np.int64],
     before: Mapping[str, Sequence[int]],
-    every: Mapping[str, Sequence[int]],
+    highest: int,
     faces: Unnamed,
 ) -> dict[str, NDArray[np.int64]]:
     """The rows of each group by its number, the most central first, the faces that cannot be trusted last.
@@ -133,7 +133,6 @@ def _numbered(
     came_from = np.full(len(labels), ALONE)
     for place, earlier in enumerate(before.values()):
         came_from[list(earlier)] = place
-    highest = max((int(name) for name in every if name.isdecimal()), default=0)
     groups: dict[str, NDArray[np.int64]] = {}
     for label in range(int(labels.max(initial=ALONE)) + 1):
         rows = np.flatnonzero(labels == label)

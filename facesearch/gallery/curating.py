@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from facesearch.types import Person
 
 
+WITNESSES = 3
+"""Faces of a group, the most central ones, that a face which was taken out of it is kept apart from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What a decision did: the person it is about as they are now, how many faces it is new for, and what is odd."""
@@ -96,7 +100,8 @@ def split_cluster(store: Store, cluster: str, face_ids: Sequence[int]) -> Change
         staying = [face_id for face_id in members if face_id not in face_ids]
         if not staying:
             raise ConfigError(f"these are all faces of group {cluster}: nothing to split")
-        return Change(None, store.keep_apart(face_ids, staying[0]))
+        # From a few, so that a face does not come back with the others when one of these has left.
+        return Change(None, max(store.keep_apart(face_ids, other) for other in staying[:WITNESSES]))
 
 
 def reject(store: Store, face_ids: Sequence[int], name: str | None) -> Change:

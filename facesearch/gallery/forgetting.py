@@ -10,6 +10,7 @@ from facesearch.errors import ConfigError, IndexFileError, NotFoundError, PhotoE
 from facesearch.gallery import cache, maintenance
 from facesearch.gallery.people import known_person
 from facesearch.gallery.receipt import Receipt, search
+from facesearch.gallery.review_pictures import FOLDER as PICTURES
 from facesearch.images.load import MAX_MEGAPIXELS, load
 from facesearch.store.erasure import Erased
 from facesearch.store.lock import NOTE_NAME
@@ -32,6 +33,7 @@ _DERIVED = {
         f"{BACKUP_NAME}.tmp",
         f"{BACKUP_NAME}-*",
         f"{NOTE_NAME}.*",
+        f"{PICTURES}/*.png",
     ),
 }
 """Files in a gallery's folder that are made from its faces, or copies of them, by what they are."""

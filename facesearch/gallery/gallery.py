@@ -86,13 +86,16 @@ class Gallery(GalleryCuration):
             except PhotoError as error:
                 yield ProbePhoto(str(photo), error=error.reason)
 
-    def search(self, photo: Photo, *, limit: int = 20, threshold: float | None = None) -> tuple[Probe, ...]:
+    def search(
+        self, photo: Photo, *, limit: int = 20, threshold: float | None = None, exact: bool = False
+    ) -> tuple[Probe, ...]:
         """The photos that hold each face of ``photo``, nearest first; one probe a face, left to right.
 
         Args:
             photo: the probe; it is left out of its own results.
             limit: how many photos a face.
             threshold: squared distance beyond which a face is another's; None for the default.
+            exact: compare with every face, also where the gallery is so large that an approximate index finds them.
 
         Raises:
             PhotoError: the photo cannot be used.
@@ -101,7 +104,12 @@ class Gallery(GalleryCuration):
         seen = answering.look_at(self._store, front_end, Path(photo))
         cache = self._cache(front_end.recipe)
         found = answering.search(
-            self._store, cache, seen, limit=limit, threshold=self.threshold if threshold is None else threshold
+            self._store,
+            cache,
+            seen,
+            limit=limit,
+            threshold=self.threshold if threshold is None else threshold,
+            exact=exact,
         )
         cache.save_if_possible()
         return found

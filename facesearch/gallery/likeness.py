@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 BLOCK = 512
 """Enrolled faces that are compared at once."""
 
+ROUNDS = 20
+"""Iterations after which the share of known people hardly moves."""
+
 _GRID = np.linspace(-0.5, 3.0, 71)
 """Normalized distances at which the calibration is read; between them it is straight."""
 
@@ -88,16 +91,19 @@ def beside_others(
 def chance_of_person(
     calibration: Calibration, apart: NDArray[np.float64], beside: NDArray[np.float64], sizes: Sequence[int]
 ) -> NDArray[np.float64]:
-    """How likely faces are a person, (n,), 0 to 1.
+    """How likely groups of faces are the person that they are nearest to, (n,), 0 to 1.
 
     Two suppositions are held against each other, each by how rare it makes what is seen. If they are the person, a
     share ``miss = 1 - TAR(evidence)`` of pairs of one person is as far apart or farther. If they are strangers, a share
-    ``wrong = FPIR(normalized distance)`` of strangers comes as near to anybody or nearer. Then
+    ``wrong = FPIR(normalized distance)`` of strangers comes as near to anybody or nearer. Both rates are the
+    calibration's. With a share ``known`` of the groups that are somebody known (Bayes' rule, with these shares in place
+    of likelihoods),
 
-        P = miss / (miss + wrong):
+        P = known · miss / (known · miss + (1 - known) · wrong)
 
-    near 1 where strangers hardly come so near, a half where both are equally rare. Both rates are the calibration's;
-    neither supposition is thought likelier beforehand.
+    and ``known`` is the mean of all P, found by iteration from a half (expectation-maximization of the mixing weight:
+    Dempster, Laird and Rubin 1977), with one group of each kind added so that few groups prove little (Laplace). An
+    album of strangers, or one whose known people are all named, so makes for fewer suggestions.
 
     Args:
         calibration: of the gallery.
@@ -107,7 +113,11 @@ def chance_of_person(
     """
     rates = np.log([calibration.fpir(float(at), sizes) for at in _GRID])
     wrong = np.exp(np.interp(np.where(np.isfinite(beside), beside, _GRID[-1]), _GRID, rates))
-    return _odds(_miss(calibration, apart), wrong)
+    miss, known = _miss(calibration, apart), 0.5
+    for _ in range(ROUNDS):
+        chance = _odds(known * miss, (1 - known) * wrong)
+        known = float((1 + chance.sum()) / (2 + len(chance)))
+    return _odds(known * miss, (1 - known) * wrong)
 
 
 def chance_of_pair(calibration: Calibration, apart: NDArray[np.float64], groups: int) -> NDArray[np.float64]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from facesearch.errors import ConfigError
+from facesearch.gallery.cache import FILE_NAME
+from facesearch.index.file import facts_of
 from facesearch.types import Stats
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def stats(store: Store) -> Stats:
         enrolled=counts.enrolled,
         embeddings=counts.embeddings.get(state.recipe or "", 0),
         recipe=state.recipe,
+        index=facts_of(store.folder / FILE_NAME),
     )
 
 

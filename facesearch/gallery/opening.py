@@ -12,6 +12,7 @@ from facesearch.gallery.cache import IndexCache
 from facesearch.gallery.evidence import EvidenceCache
 from facesearch.gallery.recipes import FrontEnds
 from facesearch.identify.calibration import FAR
+from facesearch.index.policy import AUTO
 from facesearch.images.load import MAX_MEGAPIXELS
 from facesearch.pipeline import FrontEnd, Scope, front_end_for, make_front_end
 from facesearch.store.store import Store
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     Photo = str | PathLike[str]
 
-DEFAULT_INDEX = "flat"
+DEFAULT_INDEX = AUTO
 
 
 def quiet(*_: object) -> None:
@@ -45,11 +46,13 @@ class OpenGallery:
         *,
         rebuild: Callable[[Recipe], FrontEnd] | None = None,
         index: str = DEFAULT_INDEX,
+        memory_budget: int | None = None,
         before_rename: Callable[[], None] = quiet,
     ) -> None:
         self._store = store
         self._front_ends = FrontEnds(store, front_end, rebuild)
         self._index_name = index
+        self._memory_budget = memory_budget
         self._before_rename = before_rename
         self._caches: dict[str, IndexCache] = {}
         self._evidence = EvidenceCache(store)
@@ -65,6 +68,7 @@ class OpenGallery:
         engine: Engine = "onnx",
         threads: int | None = None,
         index: str = DEFAULT_INDEX,
+        memory_budget: int | None = None,
         max_megapixels: float = MAX_MEGAPIXELS,
         min_face: float | None = None,
         thorough: bool = False,
@@ -78,7 +82,8 @@ class OpenGallery:
             create: make it where there is none.
             engine: "onnx", or "reference" for the ``mtcnn`` package and Keras themselves.
             threads: threads inside one network call; None for one a core.
-            index: the vector index, "flat" or "exact".
+            index: the kind of vector index, a name of ``index.registry``; "auto" goes by the number of faces.
+            memory_budget: bytes that a search may need; None for no limit.
             max_megapixels: larger photos are refused.
             min_face: the smallest face looked for: below 1 a share of the photo's longer side, from 1 on pixels;
                 None for 1/25.
@@ -98,6 +103,7 @@ class OpenGallery:
             lambda: make_front_end(engine=engine, scope=scope, tell=tell),
             rebuild=lambda recipe: front_end_for(recipe, engine=engine, scope=scope, tell=tell),
             index=index,
+            memory_budget=memory_budget,
         )
         opened._complete(tell)
         return opened
@@ -154,6 +160,10 @@ class OpenGallery:
     def _cache(self, recipe: Recipe) -> IndexCache:
         if recipe.key not in self._caches:
             self._caches[recipe.key] = IndexCache(
-                self._store, recipe, engine=self._index_name, before_rename=self._before_rename
+                self._store,
+                recipe,
+                engine=self._index_name,
+                budget=self._memory_budget,
+                before_rename=self._before_rename,
             )
         return self._caches[recipe.key]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from facesearch.errors import ConfigError
 from facesearch.gallery.regions import stored_areas, stored_size
+from facesearch.images.rdf import root
 from facesearch.images.region_writing import SaidFace, write_regions
-from facesearch.images.xmp import BadXmpError, read_small, sidecar_of, write_beside
+from facesearch.images.xmp import BadXmpError, embedded, parse, read_small, sidecar_of, write_beside
 from facesearch.store.connection import chunks
 from facesearch.store.decided import Decided
 from facesearch.store.people import fold
@@ -62,7 +63,8 @@ class _Tally:
 def export_regions(store: Store, output: Path | None, *, dry_run: bool, progress: Progress) -> RegionsExport:
     """Write the names of all faces into sidecars; what they hold beside stays, see ``images.region_writing``.
 
-    Names that were given automatically and never confirmed are left out.
+    A new sidecar begins as a copy of the photo's own XMP. Names that were given automatically and never confirmed are
+    left out.
 
     Args:
         store: of the gallery.
@@ -81,6 +83,7 @@ def export_regions(store: Store, output: Path | None, *, dry_run: bool, progress
             by_photo[file.photo_id].append(file.path)
     base = _common([path for paths in by_photo.values() for path in paths])
     names = {person.id: person.name for person in store.people()}
+    known = frozenset(map(fold, names.values()))
     tally = _Tally()
     done = 0
     progress(0, len(by_photo), "")
@@ -90,7 +93,7 @@ def export_regions(store: Store, output: Path | None, *, dry_run: bool, progress
         for photo in photos.values():
             said = _said(photo, faces[photo.id], decided, names)
             for path in sorted(by_photo[photo.id]):
-                _export(path, _target(path, base, output), photo, said, names, tally, dry_run=dry_run)
+                _export(path, _target(path, base, output), photo, said, known, tally, dry_run=dry_run)
             done += 1
             progress(done, len(by_photo), photo.paths[0] if photo.paths else "")
     return RegionsExport(tuple(tally.written), tally.unchanged, tally.missing, tuple(tally.failed))
@@ -114,7 +117,7 @@ def _export(
     target: Path,
     photo: Photo,
     said: list[SaidFace],
-    names: Mapping[str, str],
+    known: frozenset[str],
     tally: _Tally,
     *,
     dry_run: bool,
@@ -126,22 +129,38 @@ def _export(
     if not os.path.lexists(path):
         tally.missing += 1
         return
-    known = {fold(name) for name in names.values()}
     try:
-        old = read_small(target) if exists else None
+        old = read_small(target) if exists else _own_xmp(path)
         new = write_regions(old, said, stored_size(photo), known=lambda name: fold(name) in known, fold=fold)
-        if new.data is None:
+        data, added = new.data, new.added
+        if not exists:
+            data, added = data or old, tuple(face.name for face in said if face.name)
+        if data is None:
             tally.unchanged += 1
             return
         if not dry_run:
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_beside(target, new.data)
+            write_beside(target, data)
     except BadXmpError as exc:
         tally.failed.append(Failure(str(target), f"{exc}; left as it is"))
     except OSError as exc:
         tally.failed.append(Failure(str(target), (exc.strerror or str(exc)).lower()))
     else:
-        tally.written.append(Sidecar(str(target), str(path), new.added, new.removed))
+        tally.written.append(Sidecar(str(target), str(path), added, new.removed))
+
+
+def _own_xmp(path: Path) -> bytes | None:
+    """The photo's own XMP, which a new sidecar begins with: programs that see a sidecar may not look any further.
+
+    None where there is none, or none that can be used.
+    """
+    try:
+        found = next(iter(embedded(path)), None)
+        if found is not None and root(parse(found)) is not None:
+            return found
+    except BadXmpError:  # the photo stays as it is, so nothing is lost
+        pass
+    return None
 
 
 def _target(path: Path, base: Path, output: Path | None) -> Path:

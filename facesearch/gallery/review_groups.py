@@ -108,15 +108,22 @@ class Groups:
         columns = [self._columns[face_id] for face_id in ids]
         summed = np.add.reduceat(table[:, columns], starts, axis=1)
         by_group = (summed / np.diff(starts, append=len(ids))).astype(np.float32)
-        forced = _rule_out(opened, people, by_group)
+        ruled_out, forced = _ruled_out(opened, people)
         places, owners = list(forced), list(forced.values())
-        own = by_group.argmin(axis=0)
+        # Who a group cannot be stays among the others that a distance is measured against: were they left out, the
+        # next person would look surer for it.
+        apart = by_group.copy()
+        apart[ruled_out] = np.inf
+        own = apart.argmin(axis=0)
         own[places] = owners
-        apart, beside = beside_others(by_group, own)
-        chance = chance_of_person(self._calibration, apart, beside, list(Counter(opened.enrolled.person_ids).values()))
+        nobody = ~np.isfinite(apart.min(axis=0))
+        nobody[places] = False
+        distances, beside = beside_others(by_group, own)
+        sizes = list(Counter(opened.enrolled.person_ids).values())
+        chance = chance_of_person(self._calibration, distances, beside, sizes)
         chance[places] = np.maximum(chance[places], SURE)
-        own[~np.isfinite(apart) & ~np.isin(np.arange(count), places)] = -1
-        return people, chance, apart, own
+        chance[nobody], own[nobody] = 0.0, -1
+        return people, chance, distances, own
 
 
 def _speakers(opened: OpenFaces) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -135,21 +142,23 @@ def _speakers(opened: OpenFaces) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return chosen, np.searchsorted(group[chosen], np.arange(len(opened.keys)))
 
 
-def _rule_out(opened: OpenFaces, people: tuple[str, ...], by_group: NDArray[np.float32]) -> dict[int, int]:
-    """Who a group cannot be is made infinitely far, (P, g). Returns who a group was given to, by its place."""
+def _ruled_out(opened: OpenFaces, people: tuple[str, ...]) -> tuple[tuple[list[int], list[int]], dict[int, int]]:
+    """Places (person, group) of who a group cannot be; and who groups were given to, by the group's place."""
     row = {person: place for place, person in enumerate(people)}
     forced: dict[int, int] = {}
+    rows: list[int] = []
+    columns: list[int] = []
     photos = iter(opened.known.photos[opened.rows].tolist())
     for group, faces in enumerate(opened.groups):
         for face_id, photo in zip(faces, photos, strict=False):
-            against = opened.shown.get(photo, frozenset()) | opened.rejected.get(face_id, frozenset())
-            for person in against:
+            for person in opened.shown.get(photo, frozenset()) | opened.rejected.get(face_id, frozenset()):
                 if person in row:
-                    by_group[row[person], group] = np.inf
+                    rows.append(row[person])
+                    columns.append(group)
         given = opened.given.get(faces[0])
         if given in row:
             forced[group] = row[given]
-    return forced
+    return (rows, columns), forced
 
 
 def _near_pairs(opened: OpenFaces, calibration: Calibration) -> list[tuple[str, str, float, float]]:

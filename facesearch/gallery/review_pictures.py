@@ -19,8 +19,6 @@ from facesearch.types import Match
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from PIL.Image import Image
-
     from facesearch.curate.questions import Question
     from facesearch.store.store import Store
     from facesearch.store.values import Enrolled
@@ -77,7 +75,11 @@ def draw_question(store: Store, rows: Sequence[Row], target: Path) -> None:
     Raises:
         FacesearchError: the picture cannot be written.
     """
-    save_png(stacked([_sheet(store, row) for row in rows]), target)
+    sheets = []
+    for row in rows:
+        tiles = [(face_crop(store, match), words) for match, words in zip(row.matches, row.captions, strict=True)]
+        sheets.append(contact_sheet(tiles, title=row.title, columns=KNOWN, limit=SHOWN))
+    save_png(stacked(sheets), target)
     target.chmod(0o600)
 
 
@@ -105,12 +107,6 @@ def private_picture(gallery: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             picture.unlink(missing_ok=True)
             folder.rmdir()  # fails where another review shows its picture there
-
-
-def _sheet(store: Store, row: Row) -> Image:
-    tiles = [(face_crop(store, match), words) for match, words in zip(row.matches, row.captions, strict=True)]
-    # A heading and a few faces; captions are file names, which repeat nothing that the prompt says.
-    return contact_sheet(tiles, title=row.title, columns=KNOWN, limit=SHOWN)
 
 
 def _title(question: Question, group: int) -> str:

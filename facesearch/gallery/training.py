@@ -101,6 +101,7 @@ def trained_svm(
             return None
         people = [person for person, own in zip(enrolled.person_ids, inside, strict=True) if not own]
         return svm.train(enrolled.vectors[~inside], people)
+    before = store.state().enrolments
     found = _kept_svm(store, recipe, mark)
     if found is not None or not train:
         return found
@@ -109,7 +110,7 @@ def trained_svm(
         _path(store, "svm", recipe, mark, "npz"),
         lambda: _kept_svm(store, recipe, mark),
         lambda: svm.train(enrolled.vectors, enrolled.person_ids),
-        lambda: store.state().enrolments == mark,
+        lambda: store.state().enrolments == before,
         lambda machine: machine.to_bytes(recipe=recipe.key, token=mark),
     )
 

@@ -6,7 +6,7 @@ What is written: ``mwg-rs:Regions`` (MWG 2.0, section 5.9), and the names alone 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from xml.dom.minidom import Element
 
@@ -105,8 +105,7 @@ def write_regions(
     document = parse(_EMPTY if old is None else old)
     if rdf.root(document) is None:
         raise BadXmpError("not XMP: it has no rdf:RDF")
-    faces = [SaidFace(face.area.clipped(), face.name, face.refused, face.no_face) for face in faces]
-    faces = [face for face in faces if face.area.box.area > 0]
+    faces = [replace(face, area=cut) for face in faces if (cut := face.area.clipped()).box.area > 0]
     plan = _plan(marked(document), faces, known, fold)
     new = [face for place, face in enumerate(faces) if face.name is not None and place not in plan.settled]
     for entry in plan.drop:
@@ -118,8 +117,7 @@ def write_regions(
     changed = [_update(document, *where, names=names, stale=stale, fold=fold) for where in _LISTS]
     if not (new or plan.drop or any(changed)):
         return Written(None)
-    added = tuple(face.name for face in new if face.name is not None)
-    return Written(serialise(document), added, tuple(name for name in plan.dropped if name))
+    return Written(serialise(document), tuple(face.name or "" for face in new), tuple(filter(None, plan.dropped)))
 
 
 def _plan(

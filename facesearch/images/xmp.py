@@ -12,7 +12,9 @@ import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
+from xml.dom.minidom import CDATASection, Element, Text
 from xml.parsers.expat import ExpatError
+from xml.sax.saxutils import escape, quoteattr
 
 from defusedxml import minidom
 from defusedxml.common import DefusedXmlException
@@ -24,7 +26,7 @@ from facesearch.images.remarks import amount
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from xml.dom.minidom import Document
+    from xml.dom.minidom import Document, Node
 
 MAX_PACKET = 16_000_000
 """Bytes. The largest in real photos are depth maps of phones, a few MB of base64."""
@@ -158,16 +160,8 @@ def parse(data: bytes) -> Document:
 
 
 def serialise(document: Document) -> bytes:
-    """A document as bytes, UTF-8.
-
-    Raises:
-        BadXmpError: it is nested too deeply.
-    """
-    try:
-        parts = [node.toxml() for node in document.childNodes]
-    except RecursionError as exc:
-        raise BadXmpError("nested too deeply") from exc
-    return ("\n".join(parts) + "\n").encode("utf-8")
+    """A document as bytes, UTF-8, however deep it is."""
+    return "".join(_markup(document)).encode("utf-8")
 
 
 def write_beside(target: Path, data: bytes) -> None:
@@ -261,6 +255,24 @@ def _by_decoder(kind: str, data: bytes) -> list[bytes]:
     except Exception as exc:
         raise BadXmpError("the file is damaged") from exc
     return [found] if isinstance(found, bytes) and found else []
+
+
+def _markup(document: Document) -> Iterator[str]:
+    """As minidom writes it, but line breaks in attributes stay (Python 3.11 loses them), and nothing recurses."""
+    waiting: list[Node | str] = ["\n", *reversed([part for node in document.childNodes for part in (node, "\n")][:-1])]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, str):
+            yield node
+        elif isinstance(node, Element):
+            held = "".join(f" {one.name}={quoteattr(one.value)}" for one in node.attributes.values())
+            yield f"<{node.tagName}{held}{'>' if node.childNodes else '/>'}"
+            if node.childNodes:
+                waiting += [f"</{node.tagName}>", *reversed(node.childNodes)]
+        elif isinstance(node, Text) and not isinstance(node, CDATASection):
+            yield escape(node.data, {"\r": "&#13;"})
+        else:
+            yield node.toxml()
 
 
 def _reason(exc: Exception) -> str:

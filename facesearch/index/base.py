@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facesearch.index.rows import StoredRows
+    from facesearch.types import IndexFacts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,21 +25,6 @@ class Hits:
 
     ids: NDArray[np.int64]
     distances: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class IndexFacts:
-    """What an index is: the ``kind`` by its name in the registry, and how many ``vectors`` it holds.
-
-    ``recall`` is the share of the ten nearest that it finds, measured on vectors of its own; None where it is exact.
-    It then looks at ``candidates`` by codes for ten neighbours, in ``lists`` lists of an inverted file.
-    """
-
-    kind: str
-    vectors: int
-    recall: float | None = None
-    candidates: int | None = None
-    lists: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,16 @@ import io
 import json
 import zipfile
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
 from facesearch.index import ranking
-from facesearch.index.base import Hits, IndexFacts
+from facesearch.index.base import Hits
 from facesearch.index.growing import Growing
 from facesearch.index.rows import Rows
 from facesearch.index.tuning import NEIGHBOURS, SAMPLE, Tuned, tune
+from facesearch.types import IndexFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -226,7 +227,8 @@ class CodedIndex:
         enough = min(-(-tuned.candidates * max(k, NEIGHBOURS) // NEIGHBOURS), len(self))
         ids: NDArray[np.int64] = np.full((len(probes), k), -1, dtype=np.int64)
         distances: NDArray[np.float32] = np.full((len(probes), k), np.inf, dtype=np.float32)
-        m, lists, open_rows = enough + self._gone * enough // len(self._ids), tuned.lists, np.arange(len(probes))
+        m, lists = enough + self._gone * enough // len(self._ids), tuned.lists
+        open_rows: NDArray[np.int64] = np.arange(len(probes))
         while len(open_rows) and m < len(self._ids):
             unsettled = []
             size = max(1, ranking.CHUNK // (m * self.dim))

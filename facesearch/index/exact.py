@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from facesearch.index import ranking
-from facesearch.index.base import IndexFacts
+from facesearch.types import IndexFacts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

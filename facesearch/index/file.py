@@ -35,6 +35,7 @@ from facesearch.errors import ConfigError, IndexFileError
 from facesearch.index.base import Stamp
 from facesearch.index.registry import index_class
 from facesearch.index.rows import StoredRows, block_checks, block_rows
+from facesearch.types import IndexFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,6 +69,7 @@ def save(index: FileIndex, path: Path, stamp: Stamp, *, before_rename: Callable[
     payload, rows = index.dump(), index.rows()
     stored = 0 if rows is None else len(index)
     facts = {**asdict(stamp), "engine": index.name, "dim": index.dim, "count": len(index), "rows": stored}
+    facts["about"] = asdict(index.about())
     header = json.dumps(facts, sort_keys=True).encode()
     fixed = _FIXED.pack(MAGIC, VERSION, len(header), len(payload))
     try:
@@ -120,6 +122,20 @@ def load(path: Path) -> tuple[FileIndex, Stamp]:
     if len(index) != count:
         raise IndexFileError(path, f"holds {len(index)} vectors instead of {count}", hint=_REBUILD)
     return index, stamp
+
+
+def facts_of(path: Path) -> IndexFacts | None:
+    """What the index in a file says of itself, read without the index; None where there is no file that can be used.
+
+    Only its beginning is read, so this is cheap and proves nothing of the rest.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+            lengths = _checked_head(path, head, os.fstat(file.fileno()).st_size)
+            return IndexFacts(**json.loads(file.read(lengths[0]))["about"])
+    except (OSError, IndexFileError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _write_rows(file: IO[bytes], start: int, rows: Iterator[NDArray[np.float32]] | None, count: int, dim: int) -> bytes:

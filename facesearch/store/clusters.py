@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, insert, select
+from sqlalchemy import delete, exists, insert, select, update
 
 from facesearch.errors import NotFoundError
 from facesearch.store.analysis import AnalysisStore
-from facesearch.store.schema import ClusterRow, EnrolmentRow, RejectionRow
+from facesearch.store.schema import ClusterRow, EnrolmentRow, MetaRow, RejectionRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +37,14 @@ class ClusterStore(AnalysisStore):
         with self.writing():
             self._write(delete(ClusterRow).where(ClusterRow.recipe == recipe_key))
             self._write(insert(ClusterRow), rows)
+            highest = max((int(name) for name in clusters if name.isdecimal()), default=0)
+            if highest > self.highest_cluster():
+                self._write(update(MetaRow).values(clusters=highest))
+
+    def highest_cluster(self) -> int:
+        """The highest number that a cluster ever had; 0 for none. The next one must be higher."""
+        with self._reader() as connection:
+            return connection.execute(select(MetaRow.clusters)).scalar_one() or 0
 
     def clusters(self, recipe_key: str, *, named: bool = False) -> dict[str, list[int]]:
         """The face ids of each cluster of a recipe, the most central first.

@@ -9,60 +9,22 @@ Nothing here is particular to SQLite, except where an argument is named so: the 
 
 from __future__ import annotations
 
-import os
-import struct
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    Dialect,
     Double,
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     String,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-# SQLite makes a row id of "INTEGER PRIMARY KEY" only, and its INTEGER has 64 bits anyway.
-RowId = BigInteger().with_variant(Integer(), "sqlite")
-
-
-class FileName(TypeDecorator[str]):
-    """A path as the bytes that the file system knows, so that names that are not valid Unicode survive."""
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
-        """Text, with lone surrogates for undecodable bytes, to bytes."""
-        return None if value is None else os.fsencode(value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ANN401, ARG002
-        """Bytes to text, with lone surrogates for undecodable bytes."""
-        return None if value is None else os.fsdecode(bytes(value))
-
-
-class Doubles(TypeDecorator[tuple[float, ...]]):
-    """A few numbers as little-endian float64: exact, and one narrow column instead of ten."""
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def process_bind_param(self, value: tuple[float, ...] | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
-        """Numbers to bytes."""
-        return None if value is None else struct.pack(f"<{len(value)}d", *value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[float, ...] | None:  # noqa: ANN401, ARG002
-        """Bytes to numbers."""
-        return None if value is None else struct.unpack(f"<{len(value) // 8}d", bytes(value))
+from facesearch.store.columns import Doubles, Embedding, FileName, RowId, ordered_string, ordered_text
 
 
 class Base(DeclarativeBase):
@@ -80,7 +42,7 @@ class Base(DeclarativeBase):
 
 
 class MetaRow(Base):
-    """One row: which gallery this is and which state it is in."""
+    """One row: which gallery this is and which state it is in; ``clusters`` is the highest number that one ever had."""
 
     __tablename__ = "meta"
     __table_args__ = (CheckConstraint("id = 1", name="single"),)
@@ -90,6 +52,7 @@ class MetaRow(Base):
     token: Mapped[str] = mapped_column(String(32))
     enrolments: Mapped[str] = mapped_column(String(32))
     recipe: Mapped[str | None] = mapped_column(String(16), ForeignKey("recipe.key"))
+    clusters: Mapped[int | None] = mapped_column(Integer)
 
 
 class CommitRow(Base):
@@ -140,19 +103,24 @@ class PhotoRow(Base):
     width: Mapped[int] = mapped_column(Integer)
     height: Mapped[int] = mapped_column(Integer)
     orientation: Mapped[int] = mapped_column(Integer)
-    taken_at: Mapped[str | None] = mapped_column(String(40))
+    taken_at: Mapped[str | None] = mapped_column(ordered_string(40))
     status: Mapped[str] = mapped_column(String(8))
     recipe: Mapped[str] = mapped_column(String(16), ForeignKey("recipe.key"))
     mark: Mapped[str | None] = mapped_column(String(16))
 
 
 class RootRow(Base):
-    """A folder that was indexed; a library that moved is one update here."""
+    """A folder that was indexed; a library that moved is one update here.
+
+    ``host`` names the machine that it is on, where the gallery is on a server; it is empty in a gallery of one machine.
+    """
 
     __tablename__ = "root"
+    __table_args__ = (UniqueConstraint("host", "folder"),)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    folder: Mapped[str] = mapped_column(FileName, unique=True)
+    host: Mapped[str] = mapped_column(String(255), server_default="")
+    folder: Mapped[str] = mapped_column(FileName)
 
 
 class PathRow(Base):
@@ -191,7 +159,7 @@ class FaceRow(Base):
 
 
 class EmbeddingRow(Base):
-    """One unit vector, little-endian float32. The key's order lets one recipe be streamed by face id."""
+    """One unit vector. The key's order lets one recipe be streamed by face id."""
 
     __tablename__ = "embedding"
 
@@ -199,7 +167,7 @@ class EmbeddingRow(Base):
         RowId, ForeignKey("face.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
     recipe: Mapped[str] = mapped_column(String(16), ForeignKey("recipe.key"), primary_key=True)
-    embedding: Mapped[bytes] = mapped_column(LargeBinary)
+    embedding: Mapped[bytes] = mapped_column(Embedding)
 
 
 class PersonRow(Base):
@@ -209,7 +177,7 @@ class PersonRow(Base):
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     name: Mapped[str] = mapped_column(Text)
-    folded: Mapped[str] = mapped_column(Text, index=True)
+    folded: Mapped[str] = mapped_column(ordered_text(), index=True)
 
 
 class EnrolmentRow(Base):
@@ -281,7 +249,7 @@ class ClusterRow(Base):
         RowId, ForeignKey("face.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
     recipe: Mapped[str] = mapped_column(String(16), ForeignKey("recipe.key"), primary_key=True)
-    cluster: Mapped[str] = mapped_column(String(40))
+    cluster: Mapped[str] = mapped_column(ordered_string(40))
     position: Mapped[int] = mapped_column(Integer)
 
 
@@ -297,7 +265,7 @@ class EventRow(Base):
     seq: Mapped[int] = mapped_column(RowId, primary_key=True)
     id: Mapped[str] = mapped_column(String(36), unique=True)
     action: Mapped[str] = mapped_column(String(36), index=True)
-    at: Mapped[str] = mapped_column(String(40), index=True)
+    at: Mapped[str] = mapped_column(ordered_string(40), index=True)
     op: Mapped[str] = mapped_column(String(20))
     pixel_hash: Mapped[str | None] = mapped_column(String(64), index=True)
     region: Mapped[tuple[float, ...] | None] = mapped_column(Doubles)

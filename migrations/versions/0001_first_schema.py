@@ -11,6 +11,20 @@ depends_on = None
 ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
+class Vector(sa.types.UserDefinedType):
+    """pgvector's."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_):
+        return "VECTOR"
+
+
+# By code point, as SQLite orders it, whatever the language of a PostgreSQL database.
+AT = sa.String(40).with_variant(sa.String(40, collation="C"), "postgresql")
+FOLDED = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
 def upgrade() -> None:
     op.create_table(
         "change",
@@ -33,7 +47,7 @@ def upgrade() -> None:
         sa.Column("seq", ROW_ID, nullable=False),
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("action", sa.String(length=36), nullable=False),
-        sa.Column("at", sa.String(length=40), nullable=False),
+        sa.Column("at", AT, nullable=False),
         sa.Column("op", sa.String(length=20), nullable=False),
         sa.Column("pixel_hash", sa.String(length=64), nullable=True),
         sa.Column("region", sa.LargeBinary(), nullable=True),
@@ -49,7 +63,7 @@ def upgrade() -> None:
         "person",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("folded", sa.Text(), nullable=False),
+        sa.Column("folded", FOLDED, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
     )
     op.create_index(op.f("ix_person_folded"), "person", ["folded"], unique=False)
@@ -86,7 +100,7 @@ def upgrade() -> None:
         sa.Column("width", sa.Integer(), nullable=False),
         sa.Column("height", sa.Integer(), nullable=False),
         sa.Column("orientation", sa.Integer(), nullable=False),
-        sa.Column("taken_at", sa.String(length=40), nullable=True),
+        sa.Column("taken_at", AT, nullable=True),
         sa.Column("status", sa.String(length=8), nullable=False),
         sa.Column("recipe", sa.String(length=16), nullable=False),
         sa.CheckConstraint("status IN ('done', 'no_face')", name=op.f("ck_photo_status")),
@@ -136,7 +150,7 @@ def upgrade() -> None:
         "cluster_member",
         sa.Column("face_id", ROW_ID, autoincrement=False, nullable=False),
         sa.Column("recipe", sa.String(length=16), nullable=False),
-        sa.Column("cluster", sa.String(length=40), nullable=False),
+        sa.Column("cluster", AT, nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["face_id"], ["face.id"], name=op.f("fk_cluster_member_face_id_face"), ondelete="CASCADE"
@@ -149,7 +163,7 @@ def upgrade() -> None:
         "embedding",
         sa.Column("face_id", ROW_ID, autoincrement=False, nullable=False),
         sa.Column("recipe", sa.String(length=16), nullable=False),
-        sa.Column("embedding", sa.LargeBinary(), nullable=False),
+        sa.Column("embedding", sa.LargeBinary().with_variant(Vector(), "postgresql"), nullable=False),
         sa.ForeignKeyConstraint(["face_id"], ["face.id"], name=op.f("fk_embedding_face_id_face"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["recipe"], ["recipe.key"], name=op.f("fk_embedding_recipe_recipe")),
         sa.PrimaryKeyConstraint("face_id", "recipe", name=op.f("pk_embedding")),

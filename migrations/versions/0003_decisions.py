@@ -1,4 +1,4 @@
-"""Ignored faces, faces kept apart, a journal that is read by action and time, and photos that stay forgotten."""
+"""Ignored faces, faces kept apart, a journal read by action and time, forgotten photos, and roots of many machines."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -39,3 +39,8 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_event_action"), "event", ["action"])
     op.create_index(op.f("ix_event_at"), "event", ["at"])
+    op.add_column("meta", sa.Column("clusters", sa.Integer(), nullable=True))
+    with op.batch_alter_table("root") as batch:
+        batch.add_column(sa.Column("host", sa.String(length=255), server_default="", nullable=False))
+        batch.drop_constraint("uq_root_folder", type_="unique")
+        batch.create_unique_constraint(op.f("uq_root_host_folder"), ["host", "folder"])

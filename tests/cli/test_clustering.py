@@ -36,7 +36,7 @@ def test_ignored_strangers(run, strangers):
     assert run("ignore", "1").code == 0
     shown = run("cluster").out
     assert "1 group from 2 unnamed faces (0 stay alone)" in shown
-    assert "3 faces look like strangers you ignored; --ignored shows their groups" in shown
+    assert "3 faces of strangers you ignored, or who look like them; --ignored shows groups" in shown
     hidden = run("cluster", "--ignored")
     assert "1 group of 3 faces that are mostly ignored" in hidden.out
     document = run("cluster", "--ignored", "--json").document

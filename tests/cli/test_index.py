@@ -81,7 +81,11 @@ def test_the_document(run, photo, tmp_path):
         "failed": [],
         "people": 0,
         "missing": [],
+        "kept_out": 0,
         "pruned": 0,
+        "named": 0,
+        "unplaced": [],
+        "conflicts": [],
         "interrupted": False,
     }
 
@@ -172,6 +176,7 @@ def test_flags_are_handed_on(run, photo, tmp_path, monkeypatch, flag):
     run("index", tmp_path, flag, "--jobs", 3)
     assert seen == {
         "people_from_folders": False,
+        "read_regions": False,
         "jobs": 3,
         "retry": flag == "--retry",
         "reprocess": flag == "--reprocess",

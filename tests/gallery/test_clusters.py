@@ -268,3 +268,17 @@ def test_nothing_to_lay_out(gallery, tmp_path):
     with pytest.raises(ConfigError, match="no group"):
         lay_out(gallery.cluster(), tmp_path / "groups", "link")
     assert not (tmp_path / "groups").exists()
+
+
+def test_a_number_never_comes_back(tmp_path):
+    """When all photos of the group with the highest number are deleted, the next new group has a higher one."""
+    album = Album(tmp_path / "g")
+    album.add(0)
+    album.add(0)
+    first = album.add(1) + album.add(1)
+    assert sorted(one.id for one in album.cluster().clusters) == ["1", "2"]
+    faces = album.store.faces(first)
+    album.store.delete_photos([face.photo_id for face in faces.values()])
+    album.add(2)
+    album.add(2)
+    assert sorted(one.id for one in album.cluster().clusters) == ["1", "3"]

@@ -72,6 +72,7 @@ def test_a_face_split_from_a_group_stays_out(gallery, tmp_path):
             [face for face in faces if face != faces[2]]
         ]
         assert found.unclustered == 1
+    assert gallery.cluster(afresh=True).unclustered == 1
     with pytest.raises(ConfigError, match="not in group"):
         gallery.split_cluster(group.id, [faces[2]])
     with pytest.raises(ConfigError, match="all faces"):

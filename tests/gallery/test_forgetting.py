@@ -82,6 +82,8 @@ def leftovers(gallery):
     """Put copies of the database into the gallery's folder, as backups and killed runs would."""
     for name in ("gallery.sqlite.backup", "gallery.sqlite.backup.tmp", ".svm-abc.tmp", ".faces.index.xyz.tmp"):
         shutil.copy(gallery.folder / "gallery.sqlite", gallery.folder / name)
+    (gallery.folder / "review").mkdir()
+    (gallery.folder / "review" / "99.png").write_bytes(b"faces")
     (gallery.folder / "gallery.writer.json.99").write_text(json.dumps({"command": f"facesearch enrol {ADA!r}"}))
 
 
@@ -141,7 +143,8 @@ def test_no_byte_of_a_person_is_left(full, album, gallery, wal):
     assert receipt.derived["vector index"] == "removed and made anew"
     assert {receipt.derived[what] for what in ("SVM", "backup", "leftovers", "calibration of the album")} == {"removed"}
     assert not (gallery.folder / "gallery.sqlite.backup").exists()
-    files = [path for path in gallery.folder.iterdir() if "lock" not in path.name and "-shm" not in path.name]
+    assert list((gallery.folder / "review").iterdir()) == []
+    files = [path for path in gallery.folder.iterdir() if path.suffix in (".index", ".sqlite")]
     assert receipt.search.bytes >= sum(path.stat().st_size for path in files)
     assert receipt.search.sought["vectors"] == 3
     assert (gallery._store.state().recipe, [person.name for person in gallery.people()]) == (

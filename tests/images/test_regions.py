@@ -16,6 +16,7 @@ from facesearch.store.people import fold
 from .xmps import AREA, DIMENSIONS, MWG, RDF, digikam, lightroom, listed, packet, told, windows
 
 ADA = ("Ada", 0.25, 0.5, 0.1, 0.2)
+TAGS = "{http://www.digikam.org/ns/1.0/}TagsList"
 BOB = ("Bob", 0.75, 0.5, 0.1, 0.2)
 ADAS, BOBS = Area(0.2, 0.4, 0.3, 0.6), Area(0.7, 0.4, 0.8, 0.6)
 
@@ -155,7 +156,7 @@ def test_a_new_sidecar_by_another_parser():
         "pixel",
     ]
     assert {item.text for item in root.iterfind(f".//{AREA}unit")} == {"normalized"}
-    assert listed(written.data, "{http://www.digikam.org/ns/1.0/}TagsList") == [f"People/{name}" for name in regions]
+    assert listed(written.data, TAGS) == [f"People/{name}" for name in regions]
     assert listed(written.data, "{http://purl.org/dc/elements/1.1/}subject") == list(regions)
     assert listed(written.data, "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}PersonInImage") == list(regions)
     assert written.added == ("Ada", "Zoë <\"&'> O’Neil")
@@ -196,14 +197,14 @@ def test_a_wrong_name_of_somebody_we_know_goes():
     new = write(digikam(BOB, ("Bob", 0.25, 0.5, 0.14, 0.24)), SaidFace(ADAS, "Ada"), SaidFace(BOBS))
     assert names(new.data) == ["Bob", "Ada"]
     assert new.removed == ("Bob", "Bob")
-    assert listed(new.data, "{http://www.digikam.org/ns/1.0/}TagsList")[1:] == [
+    assert listed(new.data, TAGS)[1:] == [
         "People/Bob",
         "People/Bob",
         "People/Ada",
     ]
     alone = write(digikam(("Bob", *ADA[1:])), SaidFace(ADAS, "Ada")).data
     assert names(alone) == ["Ada"]
-    assert listed(alone, "{http://www.digikam.org/ns/1.0/}TagsList") == ["Places/Paris", "People/Ada"]
+    assert listed(alone, TAGS) == ["Places/Paris", "People/Ada"]
 
 
 def test_a_name_of_somebody_we_do_not_know_stays():
