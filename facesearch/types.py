@@ -269,8 +269,8 @@ class IndexReport:
     """What an ``index`` run did.
 
     ``warnings`` are photos that were taken in with something odd about them, such as a file that ends early, each with
-    one sentence. ``people`` counts people who were enrolled from folders, ``kept_out`` photos that were forgotten with a
-    tombstone, so that faces in them were left out. ``named`` faces got a name from regions, ``unplaced`` regions are
+    one sentence. ``people`` counts people who were enrolled from folders, ``kept_out`` photos that were forgotten with
+    a tombstone, so that faces in them were left out. ``named`` faces got a name from regions, ``unplaced`` regions are
     where no face is, and ``conflicts`` contradict what was decided; each with one sentence.
     """
 

@@ -41,6 +41,7 @@ MAY_IMPORT = {
     "PIL": ("images/", "detection/"),
     "cv2": ("images/", "detection/"),
     "jinja2": ("report/",),
+    "defusedxml": ("images/",),
     "pi_heif": ("images/",),
     "matplotlib": ("images/", "evaluation/"),
     "pickle": ("models/mtcnn_weights.py",),

@@ -1,8 +1,7 @@
 """Names on parts of a picture, as other programs write them into XMP or ``.picasa.ini``.
 
 MWG regions: Metadata Working Group, Guidelines for Handling Image Metadata 2.0, section 5.9: an area is given by its
-centre, in fractions of the *stored* picture; EXIF orientation turns picture and areas alike. exiftool, immich and
-PiGallery2 do so, digiKam since its bugs 372340 and 395243 were mended, Lightroom and Picasa in the files seen.
+centre, in fractions of the *stored* picture; EXIF orientation turns picture and areas alike. exiftool and immich do so.
 Microsoft's regions: "People Tagging Overview", Windows documentation: left, top, width, height, in fractions too.
 """
 
