@@ -1,5 +1,6 @@
 """The program: its commands in the order in which ``--help`` lists them, and how it is started."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -41,45 +42,27 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for _command in (
-    index,
-    enrol,
-    who,
-    verify,
-    why,
-    search,
-    find,
-    cluster,
-    name,
-    people,
-    person,
-    rename,
-    merge,
-    split,
-    reject,
-    ignore,
-    log,
-    undo,
-    redo,
-    review,
-    report,
-    forget,
-    stats,
-    mark,
-    calibrate,
-    reindex,
-    demo,
+_SECTIONS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Photos and answers": (index, who, verify, why, search, find),
+    "Names": (enrol, cluster, name, review, people, person),
+    "Putting names right": (rename, merge, split, reject, not_a_face, ignore, log, undo, redo, forget),
+    "The whole gallery": (report, stats, mark, calibrate, reindex),
+}
+for _heading, _commands in _SECTIONS.items():
+    for _command in _commands:
+        app.command(help=lesson(_command), rich_help_panel=_heading)(_command)
+app.add_typer(journal_app, name="journal", help=lesson(journal), rich_help_panel="The whole gallery")
+app.add_typer(export_app, name="export", help=lesson(export), rich_help_panel="The whole gallery")
+app.command(help=lesson(demo), rich_help_panel="Models and measurements")(demo)
+for _group, _name, _lesson in (
+    (models_app, "models", models),
+    (train_app, "train", train),
+    (evaluate_app, "evaluate", evaluate),
+    (bench_app, "bench", bench),
 ):
-    app.command(help=lesson(_command))(_command)
-app.command("not-a-face", help=lesson(not_a_face))(not_a_face)
-app.add_typer(journal_app, name="journal", help=lesson(journal))
-app.add_typer(export_app, name="export", help=lesson(export))
-app.add_typer(models_app, name="models", help=lesson(models))
-app.add_typer(evaluate_app, name="evaluate", help=lesson(evaluate))
+    app.add_typer(_group, name=_name, help=lesson(_lesson), rich_help_panel="Models and measurements")
 for _measurement in (identification, calibration, clustering):
     evaluate_app.command(help=lesson(_measurement))(_measurement)
-app.add_typer(train_app, name="train", help=lesson(train))
-app.add_typer(bench_app, name="bench", help=lesson(bench))
 
 
 def _version(wanted: bool) -> None:
@@ -104,6 +87,7 @@ def facesearch(
       facesearch enrol "Ada" ada1.jpg         say who somebody is
       facesearch who party.jpg                who is in a photo
       facesearch cluster                      group the faces nobody has named
+      facesearch review                       name them, the fewest questions first
 
     Distances are squared distances of two faces, 0 to 4; smaller is more alike. Photos never leave this machine.
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facesearch.cli.options import JsonOption
+from facesearch.cli.options import IndexKindOption, JsonOption
 from facesearch.cli.output import Cell, emit, plural, say, table, tell
 from facesearch.cli.progress import bar
 from facesearch.cli.teaching import lesson
 
 if TYPE_CHECKING:
-    from facesearch.bench import Arithmetic, Comparison, Stages
+    from facesearch.bench import Arithmetic, Comparison, SearchSpeed, Stages
 
 bench_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
@@ -30,6 +30,7 @@ def bench(context: typer.Context) -> None:
       facesearch bench stages --photos ~/Pictures/2024
       facesearch bench identify
       facesearch bench cluster --faces 20000
+      facesearch bench search
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -156,6 +157,58 @@ def cluster(
     table(("", "precision", "recall", "F"), rows, right={1, 2, 3})
 
 
+def search(
+    *,
+    vectors: Annotated[
+        int, typer.Option("--vectors", metavar="N", min=100, max=100_000_000, help="How many faces are searched.")
+    ] = 1_000_000,
+    index: IndexKindOption = "auto",
+    queries: Annotated[int, typer.Option("--queries", metavar="N", min=10, max=10_000, help="Questions.")] = 200,
+    as_json: JsonOption = False,
+) -> None:
+    """How fast and how exact finding the ten nearest of many faces is, on one thread, beside what memory allows.
+
+    The faces are random numbers that lie as real embeddings do; no gallery and no photo is touched. A million of them
+    takes some minutes, 3 GB of memory and 2 GB in the folder for temporary files.
+
+    Examples:
+      facesearch bench search
+      facesearch bench search --vectors 200000 --index inverted
+    """
+    from facesearch.bench import bench_search
+
+    found = bench_search(vectors=vectors, kind=index, queries=queries, tell=tell)
+    if as_json:
+        emit(asdict(found))
+    else:
+        _show_search(found)
+
+
+def _show_search(found: "SearchSpeed") -> None:
+    say(
+        (f"{found.vectors:,} faces", "bold"),
+        f", {plural(found.queries, 'question')}, one thread; every question goes to each kind in turn",
+    )
+    say(f"reading all vectors once takes {found.floor_ms:.1f} ms; auto is {found.default} here")
+    table(
+        ("", *(one.kind for one in found.kinds)),
+        [
+            ("build", *(f"{one.build_seconds:.1f} s" for one in found.kinds)),
+            ("write", *(f"{one.save_seconds:.1f} s" for one in found.kinds)),
+            ("file", *(f"{one.file_bytes / 1e6:,.0f} MB" for one in found.kinds)),
+            ("open to first answer", *(f"{one.open_seconds:.2f} s" for one in found.kinds)),
+            ("one question, median", *(f"{one.p50_ms:.2f} ms" for one in found.kinds)),
+            ("times reading all", *(f"{one.p50_ms / found.floor_ms:.2f}" for one in found.kinds)),
+            ("times flat", *(f"{one.p50_ms / found.kinds[0].p50_ms:.2f}" for one in found.kinds)),
+            ("one question, 99 %", *(f"{one.p99_ms:.2f} ms" for one in found.kinds)),
+            ("questions/s at once", *(f"{one.per_second:,.0f}" for one in found.kinds)),
+            ("recall of ten", *(f"{one.recall:.4f}" for one in found.kinds)),
+            ("memory at most", *(f"{one.peak_bytes / 2**20:,.0f} MiB" for one in found.kinds)),
+        ],
+        right=set(range(1, 1 + len(found.kinds))),
+    )
+
+
 def _show_stages(result: "Stages") -> None:
     say(
         (plural(result.photos, "photo"), "bold"),
@@ -245,3 +298,4 @@ bench_app.command(help=lesson(verify))(verify)
 bench_app.command(help=lesson(stages))(stages)
 bench_app.command(help=lesson(identify))(identify)
 bench_app.command(help=lesson(cluster))(cluster)
+bench_app.command(help=lesson(search))(search)

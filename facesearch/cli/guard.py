@@ -36,6 +36,19 @@ class Commands(TyperGroup):
         except KeyboardInterrupt as exc:
             raise InterruptedRunError from exc
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
+        """List the commands under the headings that they were registered with."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        limit = formatter.width - 6 - max(map(len, self.commands), default=0)
+        for name, command in self.commands.items():
+            heading = getattr(command, "rich_help_panel", None)
+            sections.setdefault(heading if isinstance(heading, str) else "Commands", []).append(
+                (name, command.get_short_help_str(limit))
+            )
+        for heading, rows in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows, col_max=13)
+
     def main(
         self,
         args: Sequence[str] | None = None,

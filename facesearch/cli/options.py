@@ -69,7 +69,7 @@ MemoryBudgetOption = Annotated[
         metavar="SIZE",
         parser=_bytes,
         show_default=False,
-        help="Memory that finding faces may take, like 900M or 2G: a smaller kind of index is chosen, or it is refused.",
+        help="Memory that finding faces may take, like 900M or 2G: a smaller kind of index is taken, or none.",
     ),
 ]
 

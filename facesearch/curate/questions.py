@@ -15,7 +15,7 @@ An answer is worth the faces that it is expected to settle,
 
     expected = P(yes) · faces settled by yes + P(no) · faces settled by no.
 
-How likely a suggestion is right the caller says (``Group.chance``, ``Pair.chance``). Where one question is about several
+How likely a suggestion is right the caller says (``Group.chance``, ``Pair.chance``). Where a question is about several
 groups, the chances multiply, as if the groups were independent, and a "no" settles nobody. So a batch grows as long as
 another group makes it worth more, and one doubtful group is asked about alone. Where it is about one group, whoever
 knows better than the suggestion types the name instead of "no": P(no) counts with ``ANSWERED``, as do "who" and "same",
@@ -40,8 +40,8 @@ SURE = 0.5
 """Who is less likely than this is not suggested: "who is this?" is the better question then."""
 
 ANSWERED = 0.9
-"""How often somebody knows who a face is, or that nobody needs to. An assumption, not a measurement; below 1, so that of
-two groups of one size the one that somebody is suggested for goes first."""
+"""How often somebody knows who a face is, or that nobody needs to. An assumption, not a measurement; below 1, so that
+of two groups of one size the one that somebody is suggested for goes first."""
 
 BATCH = 24
 """Faces of several groups in one question: as many as one looks through at a glance."""

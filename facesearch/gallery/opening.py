@@ -12,8 +12,8 @@ from facesearch.gallery.cache import IndexCache
 from facesearch.gallery.evidence import EvidenceCache
 from facesearch.gallery.recipes import FrontEnds
 from facesearch.identify.calibration import FAR
-from facesearch.index.policy import AUTO
 from facesearch.images.load import MAX_MEGAPIXELS
+from facesearch.index.policy import AUTO
 from facesearch.pipeline import FrontEnd, Scope, front_end_for, make_front_end
 from facesearch.store.store import Store
 

@@ -44,10 +44,10 @@ class CodedIndex:
     """
 
     name: ClassVar[str]
+    codes_from: ClassVar[int] = CODES_FROM
 
-    def __init__(self, dim: int, *, codes_from: int = CODES_FROM) -> None:
+    def __init__(self, dim: int) -> None:
         self.dim = dim
-        self._codes_from = codes_from
         self._ids = Growing(np.int64)
         self._numbers = Growing(np.int64)
         self._rows = Rows(dim)
@@ -125,12 +125,12 @@ class CodedIndex:
     def settle(self) -> None:
         """Leave out what was removed; learn codes and tune, where that is due. Answers may take less time after it."""
         count = len(self)
-        learn = count >= self._codes_from and (self._codes is None or count >= GROWN * self._learned)
+        learn = count >= self.codes_from and (self._codes is None or count >= GROWN * self._learned)
         if self._gone:
             kept = np.flatnonzero(self._ids.values >= 0)
             self._ids, self._numbers = Growing.of(self._ids.values[kept]), Growing.of(self._numbers.values[kept])
             self._sorted = None
-        if count < self._codes_from:
+        if count < self.codes_from:
             self._codes, self._tuned, self._learned = None, None, 0
         elif learn or self._gone:
             self._encode(learn=learn)
@@ -167,7 +167,7 @@ class CodedIndex:
             raise ValueError(f"not an archive: {exc}") from exc
         ids, said = parts["ids"].astype(np.int64), json.loads(parts["said"].tobytes())
         index = cls(dim)
-        if rows is None or rows.vectors.shape != (len(ids), dim):
+        if (rows.vectors.shape if rows else (0, dim)) != (len(ids), dim):
             raise ValueError(f"there is not one {dim}-d vector for each of {len(ids)} ids")
         index._ids, index._numbers, index._rows = Growing.of(ids), Growing.of(np.arange(len(ids))), Rows(dim, rows)
         index._highest = int(ids.max(initial=-1))
@@ -208,7 +208,7 @@ class CodedIndex:
             self._codes.add(rows)
 
     def _measure(self, codes: Codes) -> Tuned:
-        ladder = (0,)
+        ladder: tuple[int, ...] = (0,)
         if codes.lists:
             shares = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
             ladder = tuple(sorted({max(1, round(codes.lists * share)) for share in shares}))

@@ -59,6 +59,8 @@ class Codes:
             inner.cp.niter, inner.cp.min_points_per_centroid = 10, 1
         else:
             inner = faiss.IndexPQFastScan(directions, quantizers, 4, faiss.METRIC_L2)
+        # Sixteen levels want no more; FAISS would complain on stderr.
+        inner.pq.cp.min_points_per_centroid = 1
         # FAISS's Python objects keep what they are made of alive.
         index = faiss.IndexPreTransform(faiss.PCAMatrix(dim, directions), inner)
         index.train(np.ascontiguousarray(sample))

@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import func, insert, select, update
 
 from facesearch.store.schema import Base, ChangeRow, CommitRow, MetaRow
-from facesearch.store.sqlite import seam
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from sqlalchemy import Connection, Engine, Executable
+    from sqlalchemy import Connection, Executable
     from sqlalchemy.orm import InstrumentedAttribute
 
-    from facesearch.store.lock import WriterLock
+    from facesearch.store.database import Database
 
 Key = TypeVar("Key", int, str)
 
@@ -58,12 +57,21 @@ class _Local(threading.local):
 class Connected:
     """A database with one writer at a time and readers that never wait. Usable from several threads."""
 
-    def __init__(self, engine: Engine, lock: WriterLock, path: Path) -> None:
-        self._engine = engine
-        self._lock = lock
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._engine = database.engine
+        self._lock = database.lock
         self._local = _Local()
-        self.path = path
-        """The database file."""
+
+    @property
+    def folder(self) -> Path:
+        """For files made from the database: the gallery's folder, or for one on a server its folder in the cache."""
+        return self._database.folder
+
+    @property
+    def name(self) -> str:
+        """Where the gallery is, as people know it: its folder, or its URL without a password."""
+        return self._database.name
 
     @contextlib.contextmanager
     def lock(self, timeout: float | None = None, *, command: str | None = None) -> Iterator[None]:
@@ -77,6 +85,19 @@ class Connected:
             GalleryBusyError: another process was still writing after that time; it names its pid and command.
         """
         with self._seam(), self._lock.hold(timeout, command=command):
+            yield
+
+    @contextlib.contextmanager
+    def files_lock(self, timeout: float | None = None) -> Iterator[None]:
+        """Keep others from writing files into ``folder``; in a gallery in a folder that is ``lock``.
+
+        Args:
+            timeout: as for ``lock``.
+
+        Raises:
+            GalleryBusyError: another process held it after that time.
+        """
+        with self._seam(), self._database.files_lock(timeout):
             yield
 
     @contextlib.contextmanager
@@ -97,15 +118,13 @@ class Connected:
             with self._seam(), local.work.connection.begin_nested():
                 yield
             return
-        with self.lock(), self._engine.connect() as pooled:
-            connection = pooled.execution_options(immediate=True)
-            with connection.begin():
-                local.work = Work(connection)
-                try:
-                    yield
-                    self._stamp(local.work)
-                finally:
-                    local.work = None
+        with self.lock(), self._database.transaction() as connection:
+            local.work = Work(connection)
+            try:
+                yield
+                self._stamp(local.work)
+            finally:
+                local.work = None
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
@@ -120,7 +139,7 @@ class Connected:
             with self._seam():
                 yield local.work.connection if local.work is not None else local.reader  # type: ignore[misc]
             return
-        with self._seam(), self._engine.connect() as connection, connection.begin():
+        with self._seam(), self._database.snapshot() as connection:
             local.reader = connection
             try:
                 yield connection
@@ -128,7 +147,7 @@ class Connected:
                 local.reader = None
 
     def _seam(self) -> contextlib.AbstractContextManager[None]:
-        return seam(self.path, self._lock.holder)
+        return self._database.seam()
 
     @property
     def _work(self) -> Work:
@@ -150,6 +169,11 @@ class Connected:
         """Insert rows into an AUTOINCREMENT table and return their ids, in their order."""
         if not rows:
             return []
+        if self._work.connection.dialect.name == "postgresql":
+            # Sorted by SQLAlchemy, which counts the rows in the statement.
+            statement = insert(table).returning(key, sort_by_parameter_order=True)
+            self._work.changed = True
+            return list(self._work.connection.execute(statement, rows).scalars())
         # There is one writer, so all higher ids are ours, and ascend with the rows. RETURNING promises no order, and
         # where it is asked for one, SQLAlchemy gives SQLite a statement a row.
         before = self._work.connection.execute(select(func.max(key))).scalar_one() or 0

@@ -32,7 +32,7 @@ class Database(Protocol):
     """Of whoever writes."""
 
     name: str
-    """Where it is, for messages: the file, or the URL without a password."""
+    """Where it is, for messages: the folder, or the URL without a password."""
 
     host: str
     """Whose paths ``root`` rows are: the name of this machine, or "" where there is no other."""

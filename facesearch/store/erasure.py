@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import delete, exists, select, update
 
 from facesearch.errors import GalleryBusyError
-from facesearch.store import sqlite
 from facesearch.store.connection import chunks, new_token
 from facesearch.store.journal import Draft
 from facesearch.store.people import fold
@@ -175,24 +174,24 @@ class ErasureStore(RemnantStore):
             StoreError: it cannot be written; the note stays.
         """
         busy = GalleryBusyError(
-            f"{self.path.parent}: another process is reading this gallery, so old pages cannot be overwritten yet",
+            f"{self.name}: another process is reading this gallery, so old pages cannot be overwritten yet",
             hint="close it, then run facesearch forget again: it goes on where it stopped",
         )
         with self.lock():
             with self._seam():
-                if not sqlite.rewrite(self._engine):
+                if not self._database.rewrite():
                     raise busy
             with self.writing():
-                self._work.connection.exec_driver_sql(sqlite.SECURE)
+                self._database.begin_erasing(self._work.connection)
                 self._write(delete(ErasureRow))
             with self._seam():
-                if not sqlite.empty_log(self._engine):
+                if not self._database.empty_log():
                     raise busy
-        return self.path.stat().st_size
+        return self._database.size()
 
     def _begin_erasing(self) -> None:
         # Pages are overwritten in ``settle``; this makes sure of the ones that no longer belong to a table by then.
-        self._work.connection.exec_driver_sql(sqlite.SECURE)
+        self._database.begin_erasing(self._work.connection)
         self._work.enrolments_changed = True
 
     def _erase(

@@ -35,7 +35,7 @@ class FileDatabase:
         # Connections are opened later too, when the working directory may be another one.
         self.folder = folder.absolute()
         self.path = self.folder / sqlite.FILE_NAME
-        self.name = str(self.path)
+        self.name = str(self.folder)
         self.lock = WriterLock(self.folder, timeout)
         self._timeout = timeout
         with self.seam(files=True):

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select
 
 from facesearch.errors import SchemaTooNewError, StoreError
-from facesearch.store import sqlite
 from facesearch.store.connection import new_token
 from facesearch.store.schema import Base, CommitRow, MetaRow
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-    from facesearch.store.lock import WriterLock
+    from facesearch.store.database import Database
 
 # As Alembic makes it: the fast check and a new database must do without Alembic, whose import costs 0.1 s and more.
 _VERSION = Table(
@@ -64,18 +63,12 @@ def read_revision(engine: Engine) -> str | None:
         if _VERSION.name in tables and MetaRow.__tablename__ in tables:
             revision = connection.execute(select(_VERSION.c.version_num)).scalar_one_or_none()
     if revision is None:
-        raise StoreError("this SQLite database is not a facesearch gallery", hint="choose another folder")
+        raise StoreError("this database is not a facesearch gallery", hint="choose another folder, or database")
     return str(revision)
 
 
-def ensure_schema(path: Path, engine: Engine, lock: WriterLock, *, timeout: float) -> None:
+def ensure_schema(database: Database) -> None:
     """Make or migrate the database where that is needed. A crash leaves the old state or the new one.
-
-    Args:
-        path: the database.
-        engine: of that database.
-        lock: held while anything is changed.
-        timeout: seconds to wait for a foreign writer.
 
     Raises:
         SchemaTooNewError: the database was written by a newer facesearch.
@@ -84,47 +77,33 @@ def ensure_schema(path: Path, engine: Engine, lock: WriterLock, *, timeout: floa
     """
     migrations = migrations_folder()
     known = known_revisions(migrations)
-    if read_revision(engine) == known[-1]:
+    if read_revision(database.engine) == known[-1]:
         return
-    with lock.hold():
+    with database.lock.hold():
         # Another process may have done it while this one waited.
-        found = read_revision(engine)
+        found = read_revision(database.engine)
         if found is None:
-            sqlite.use_wal(engine)
-            _create(engine, known[-1])
+            database.prepare()
+            with database.transaction() as connection:
+                _create(connection, known[-1])
         elif found not in known:
             raise SchemaTooNewError(
-                f"{path}: written by a newer facesearch (schema {found}, this one knows {known[-1]})",
+                f"{database.name}: written by a newer facesearch (schema {found}, this one knows {known[-1]})",
                 hint="update facesearch",
             )
         elif found != known[-1]:
-            sqlite.back_up(engine, path.with_name(sqlite.BACKUP_NAME))
-            _migrate(path, migrations, timeout)
+            database.migrate(lambda connection: _run_alembic(connection, migrations))
 
 
-def _create(engine: Engine, revision: str) -> None:
-    with engine.connect().execution_options(immediate=True) as connection, connection.begin():
-        Base.metadata.create_all(connection)
-        _VERSION.create(connection)
-        connection.execute(insert(_VERSION).values(version_num=revision))
-        token = new_token()
-        connection.execute(
-            insert(MetaRow).values(id=1, gallery=str(uuid.uuid4()), token=token, enrolments=new_token(), recipe=None)
-        )
-        connection.execute(insert(CommitRow).values(token=token, seq=0))
-
-
-def _migrate(path: Path, migrations: Path, timeout: float) -> None:
-    """Run what is missing in one transaction, with foreign keys off and checked at its end."""
-    engine = sqlite.open_engine(path, timeout=timeout, foreign_keys=False)
-    try:
-        with engine.connect().execution_options(immediate=True) as connection, connection.begin():
-            sequences = sqlite.read_sequences(connection)
-            _run_alembic(connection, migrations)
-            sqlite.restore_sequences(connection, sequences)
-            sqlite.check_foreign_keys(connection)
-    finally:
-        engine.dispose()
+def _create(connection: Connection, revision: str) -> None:
+    Base.metadata.create_all(connection)
+    _VERSION.create(connection)
+    connection.execute(insert(_VERSION).values(version_num=revision))
+    token = new_token()
+    connection.execute(
+        insert(MetaRow).values(id=1, gallery=str(uuid.uuid4()), token=token, enrolments=new_token(), recipe=None)
+    )
+    connection.execute(insert(CommitRow).values(token=token, seq=0))
 
 
 def _run_alembic(connection: Connection, migrations: Path) -> None:

