@@ -11,7 +11,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from peers import INSTALLS, OURS
+from peers import INSTALLS, OURS, WITH_CHECKOUT
 
 ROOT = Path(__file__).resolve().parents[1]
 CONSTRAINTS = ROOT / ".ci" / "constraints.txt"
@@ -44,7 +44,10 @@ def ensure(cache: Path, name: str) -> None:
     Raises:
         Problem: it cannot be made.
     """
+    # Peers that work on our vectors live beside us.
     installs = (_dependencies(),) if name == OURS else INSTALLS[name]
+    if name in WITH_CHECKOUT:
+        installs = (_dependencies(), *installs)
     wanted = [sys.version, repr(installs), CONSTRAINTS.read_text(encoding="utf-8")]
     stamp = cache / name / STAMP
     held = json.loads(stamp.read_text(encoding="utf-8")) if stamp.exists() else [None]
@@ -56,8 +59,8 @@ def ensure(cache: Path, name: str) -> None:
         for arguments in installs:
             _pip(cache, name, "install", "-c", str(CONSTRAINTS), *arguments)
         stamp.write_text(json.dumps(wanted), encoding="utf-8")
-    if name == OURS:
-        _install_checkout(cache)
+    if name == OURS or name in WITH_CHECKOUT:
+        _install_checkout(cache, name)
 
 
 def _dependencies() -> tuple[str, ...]:
@@ -66,11 +69,11 @@ def _dependencies() -> tuple[str, ...]:
     return (*project["dependencies"], "hatchling")
 
 
-def _install_checkout(cache: Path) -> None:
+def _install_checkout(cache: Path, name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        _pip(cache, OURS, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, str(ROOT))
+        _pip(cache, name, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, str(ROOT))
         wheels = [str(wheel) for wheel in Path(folder).glob("*.whl")]
-        _pip(cache, OURS, "install", "--no-deps", "--force-reinstall", *wheels)
+        _pip(cache, name, "install", "--no-deps", "--force-reinstall", *wheels)
 
 
 def _pip(cache: Path, name: str, *arguments: str) -> None:

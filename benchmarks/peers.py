@@ -72,8 +72,12 @@ INSTALLS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("--no-deps", "--only-binary=dlib-bin", "dlib-bin==20.0.1.post1", "face_recognition==1.3.0"),
         ("--no-deps", "--no-build-isolation", "face_recognition_models==0.3.0"),
     ),
+    "search": (("hnswlib==0.8.0", "usearch==2.26.6", "sqlite-vec==0.1.9", "apsw==3.54.1.0"),),
 }
 """Arguments of each ``pip install`` an environment takes; versions not given here are those of .ci/constraints.txt.
 
 DeepFace imports werkzeug without depending on it. facesearch's own environment is made from this checkout.
 """
+
+WITH_CHECKOUT = ("search",)
+"""Environments that hold facesearch too, for ``search_peers.py``."""

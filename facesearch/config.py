@@ -19,11 +19,16 @@ def _from_environment(variable: str) -> Path | None:
     return Path(value).expanduser() if value else None
 
 
-def default_gallery() -> Path:
+def gallery_place(named: str | os.PathLike[str]) -> Path | str:
+    """A gallery as a user names it: a folder, ``~`` replaced, or the URL of a database on a server as it is."""
+    return named if isinstance(named, str) and "://" in named else Path(named).expanduser()
+
+
+def default_gallery() -> Path | str:
     """The gallery that commands use unless told otherwise: ``FACESEARCH_GALLERY``, else the user's data folder."""
-    chosen = _from_environment(GALLERY_VARIABLE)
-    if chosen is not None:
-        return chosen
+    chosen = os.environ.get(GALLERY_VARIABLE)
+    if chosen:
+        return gallery_place(chosen)
     import platformdirs
 
     return Path(platformdirs.user_data_dir(APP, appauthor=False)) / "gallery"

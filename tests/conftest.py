@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from facesearch.store import Store
     from facesearch.types import Recipe
 
+    from .postgres import Server
+
 # Other work on the machine must not fail a test.
 settings.register_profile("facesearch", deadline=None)
 settings.load_profile("facesearch")
@@ -57,6 +59,16 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     home = tmp_path_factory.getbasetemp() / "homes" / uuid.uuid4().hex
     monkeypatch.setenv("FACESEARCH_GALLERY", str(home / "gallery"))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+    monkeypatch.setattr("facesearch.store.server_database.cache_folder", lambda: home / "cache")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A running PostgreSQL server with pgvector."""
+    from .postgres import running
+
+    with running() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,8 @@ MAY_IMPORT = {
     "sqlalchemy": ("store/",),
     "alembic": ("store/",),
     "sqlite3": ("store/",),
+    "psycopg": ("store/",),
+    "pgvector": ("store/",),
     "sklearn": ("identify/svm.py", "cluster.py", "evaluation/"),
     "scipy": ("identify/decide.py", "cluster.py", "evaluation/"),
     "typer": ("cli/",),

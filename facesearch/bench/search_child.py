@@ -64,7 +64,7 @@ def build(folder: Path, kind: str, vectors: int, queries: int) -> dict[str, Any]
 
 def open_and_ask(folder: Path, kind: str) -> dict[str, Any]:
     """Seconds from opening to the first answer, and the process's peak of memory after all questions."""
-    questions = np.load(folder / _QUERIES)
+    questions = np.load(folder / _QUERIES, allow_pickle=False)
     begun = time.perf_counter()
     index, _ = file.load(folder / f"{kind}.index")
     index.search(questions[:1], NEIGHBOURS)
@@ -76,7 +76,7 @@ def open_and_ask(folder: Path, kind: str) -> dict[str, Any]:
 
 def ask(folder: Path, *kinds: str) -> dict[str, Any]:
     """Times and recall of all kinds, each question to each kind in turn, and of reading all vectors once."""
-    questions = np.load(folder / _QUERIES)
+    questions = np.load(folder / _QUERIES, allow_pickle=False)
     indexes = {kind: file.load(folder / f"{kind}.index")[0] for kind in kinds}
     memory = np.ones((len(indexes[kinds[0]]), 64), dtype=np.int64)  # as many bytes as 128 float32
     floors: list[float] = []

@@ -127,7 +127,7 @@ def _lay_out(found: "Clustering", link: Path | None, copy: Path | None) -> "Layo
     return lay_out(found, target.expanduser(), "copy" if link is None else "link")
 
 
-def _show(found: "Clustering", limit: int, gallery: Path | None, *, ignored: bool) -> None:
+def _show(found: "Clustering", limit: int, gallery: str | None, *, ignored: bool) -> None:
     grouped = sum(len(group.matches) for group in found.clusters)
     alone = "stays" if found.unclustered == 1 else "stay"
     if ignored:
@@ -138,7 +138,7 @@ def _show(found: "Clustering", limit: int, gallery: Path | None, *, ignored: boo
             (f"{plural(len(found.clusters), 'group')} from {plural(total, 'unnamed face')}", "bold"),
             f" ({found.unclustered:,} {alone} alone)",
         )
-    where = "" if gallery is None else f" --gallery {shlex.quote(str(gallery))}"
+    where = "" if gallery is None else f" --gallery {shlex.quote(gallery)}"
     columns(
         [_row(group, where if place == 0 else None) for place, group in enumerate(found.clusters[:limit])],
         right={0, 1, 2},

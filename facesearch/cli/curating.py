@@ -78,10 +78,7 @@ def split(
     """
     with open_gallery(gallery) as opened:
         group = whom.isdecimal() and all(whom not in (one.name, one.id) for one in opened.people())
-        change = opened.split_cluster(whom, faces) if group else opened.split(whom, faces, new=new)
-        if group and new is not None:
-            for face in faces:
-                change = opened.enrol(new, face=face)  # type: ignore[assignment]
+        change = (opened.split_cluster if group else opened.split)(whom, faces, new=new)
     _show(change, f"{plural(len(faces), 'face')} taken out", as_json=as_json)
 
 
@@ -163,7 +160,7 @@ def ignore(
 
 
 def _show(change: "Change", what: str, *, as_json: bool) -> None:
-    """Say what a decision did, and how it is taken back."""
+    """Say what a decision did, and how it is taken back where there is something to take back."""
     if as_json:
         emit(change_document(change))
         return
@@ -175,4 +172,5 @@ def _show(change: "Change", what: str, *, as_json: bool) -> None:
         person = change.person
         count = f"{plural(person.faces, 'face')} in {plural(person.photos, 'photo')} now"
         say((person.name, "bold"), f": {what}, {count}")
-    tell(BACK)
+    if change.recorded:
+        tell(BACK)

@@ -36,7 +36,7 @@ class Commands(TyperGroup):
         except KeyboardInterrupt as exc:
             raise InterruptedRunError from exc
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002
         """List the commands under the headings that they were registered with."""
         sections: dict[str, list[tuple[str, str]]] = {}
         limit = formatter.width - 6 - max(map(len, self.commands), default=0)

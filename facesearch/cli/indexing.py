@@ -139,7 +139,7 @@ def _base(paths: "Sequence[Path]") -> list[Path]:
 
 def _show(report: "IndexReport", base: "Sequence[Path]", *, rate: bool) -> None:
     worked = report.added + report.no_face + len(report.failed)
-    if not worked and not report.skipped:
+    if not worked and not report.skipped and not report.kept_out:
         say("no photos found" if not report.interrupted else "nothing was done yet")
         return
     if rate and worked:

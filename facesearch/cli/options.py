@@ -12,12 +12,13 @@ Engine = Literal["onnx", "reference"]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 GalleryOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--gallery",
-        metavar="DIR",
+        metavar="DIR|URL",
         show_default=False,
-        help="The gallery to use; else FACESEARCH_GALLERY, else the one in your data folder.",
+        help="The gallery to use, a folder or postgresql+psycopg://USER@HOST/DATABASE; else FACESEARCH_GALLERY, "
+        "else the one in your data folder.",
     ),
 ]
 
@@ -40,11 +41,12 @@ DeviceOption = Annotated[
 ]
 
 IndexKindOption = Annotated[
-    Literal["auto", "exact", "flat", "compressed", "inverted"],
+    Literal["auto", "exact", "flat", "compressed", "inverted", "pgvector", "pgvector-half"],
     typer.Option(
         "--index",
         help="How the nearest faces are found. auto goes by their number; exact (NumPy) and flat (FAISS) compare with "
-        "all of them, compressed and inverted with those that short codes propose.",
+        "all of them, compressed and inverted with those that short codes propose. pgvector lets PostgreSQL do it, "
+        "pgvector-half with an index of half the size.",
     ),
 ]
 

@@ -165,7 +165,7 @@ def _index_line(index: "IndexFacts") -> str:
     )
 
 
-def show_enrolment(done: "Enrolment", alike: "Suggestions", gallery: Path | None, *, as_json: bool) -> None:
+def show_enrolment(done: "Enrolment", alike: "Suggestions", gallery: str | None, *, as_json: bool) -> None:
     """Say who got how many faces, and how many more look like that person."""
     if as_json:
         emit({**enrolment_document(done), **suggestions_document(alike)})

@@ -49,7 +49,7 @@ def report(
     with open_gallery(gallery) as opened:
         from facesearch.report.album import report_album
 
-        where = "" if gallery is None else f" --gallery {shlex.quote(str(gallery))}"
+        where = "" if gallery is None else f" --gallery {shlex.quote(gallery)}"
         with bar("pictures") as shown:
             done = report_album(opened, target, limit=limit, where=where, progress=shown)
     if as_json:

@@ -77,7 +77,8 @@ def _show(review: Review, question: Question, picture: Path) -> None:
 
 
 def _answered(review: Review) -> bool:
-    """Take answers until one counts. Returns False where the user has had enough."""
+    """Take answers until one counts, or the question is not open any more. Returns False where the user has enough."""
+    asked = review.question
     while True:
         said = _read(review)
         if said is None:
@@ -88,6 +89,8 @@ def _answered(review: Review) -> bool:
             complain(error.message)
             if error.hint:
                 hint(error.hint)
+            if review.question != asked:
+                return True
             continue
         if done is not None:
             say("     ", done)

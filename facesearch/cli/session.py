@@ -56,7 +56,7 @@ def front_end_of(
 
 
 def open_gallery(
-    folder: Path | None,
+    folder: str | None,
     *,
     create: bool = False,
     weights: Path | None = None,

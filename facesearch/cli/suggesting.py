@@ -1,7 +1,6 @@
 """What ``name`` and ``enrol`` say about unnamed faces that look like the person."""
 
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -62,10 +61,11 @@ def suggestions_document(found: "Suggestions") -> "Document":
     }
 
 
-def show_suggestions(found: "Suggestions", gallery: Path | None) -> None:
+def show_suggestions(found: "Suggestions", gallery: str | None) -> None:
     """Say what was given automatically, and how many faces may be looked at."""
-    name = shlex.quote(found.person.name) if '"' in found.person.name else f'"{found.person.name}"'
-    where = "" if gallery is None else f" --gallery {shlex.quote(str(gallery))}"
+    odd = set(found.person.name) & set('"$`\\!')  # a shell looks for these in double quotes
+    name = shlex.quote(found.person.name) if odd else f'"{found.person.name}"'
+    where = "" if gallery is None else f" --gallery {shlex.quote(gallery)}"
     if found.given:
         say(
             f"{plural(found.given, 'more face')} given automatically, unconfirmed: nearer than {found.threshold:.2f}, "

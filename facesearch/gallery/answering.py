@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from facesearch.gallery.cache import IndexCache
+    from facesearch.gallery.cache import Cache
     from facesearch.gallery.evidence import EvidenceCache
     from facesearch.identify.calibration import Calibration
     from facesearch.identify.decide import Decision
@@ -162,7 +162,7 @@ def _answer(face: Face, decision: Decision, method: str, names: dict[str, str]) 
 
 
 def search(
-    store: Store, cache: IndexCache, seen: Seen, *, limit: int, threshold: float, exact: bool = False
+    store: Store, cache: Cache, seen: Seen, *, limit: int, threshold: float, exact: bool = False
 ) -> tuple[Probe, ...]:
     """The photos that hold each face of a probe, nearest first, one match a photo; see ``Gallery.search``."""
     if limit < 1:

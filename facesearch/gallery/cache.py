@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from facesearch.errors import IndexFileError, StoreError
 from facesearch.index.base import Stamp
@@ -25,6 +25,22 @@ if TYPE_CHECKING:
 FILE_NAME = "faces.index"
 SAVE_EVERY = 60.0
 """Seconds between saves during a long run; a killed run costs at most this much catching up."""
+
+
+class Cache(Protocol):
+    """**Protocol:** what the rest of a gallery needs of its vector index."""
+
+    def search(self, vectors: NDArray[np.float32], k: int, *, exact: bool = False) -> Hits:
+        """See ``IndexCache.search``."""
+        ...
+
+    def save(self, *, force: bool = True) -> None:
+        """See ``IndexCache.save``."""
+        ...
+
+    def tidy(self) -> None:
+        """See ``IndexCache.tidy``."""
+        ...
 
 
 class IndexCache:
@@ -100,7 +116,7 @@ class IndexCache:
         if self._stamp is not None and (self._stamp != self._saved or unsuited):
             # Under the writer's lock, so that nobody's ``tidy`` takes the file for a leftover before it has its name.
             # Looked at once more, for what was forgotten while this waited must not come back into a file.
-            with self._store.lock(timeout):
+            with self._store.files_lock(timeout):
                 index = self._sound(self.fresh())
                 index = self._suited(index) if switch else index
                 save(index, self.path, self._stamp, before_rename=self._before_rename)
@@ -114,7 +130,7 @@ class IndexCache:
 
     def tidy(self) -> None:
         """Delete what killed runs left behind."""
-        with suppress(OSError), self._store.lock():
+        with suppress(OSError), self._store.files_lock():
             remove_leftovers(self.path)
 
     def _load(self) -> None:

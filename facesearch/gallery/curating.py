@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facesearch.errors import ConfigError
-from facesearch.gallery.people import known_person, the_person
+from facesearch.gallery.people import known_person, person_called, the_person
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +24,15 @@ WITNESSES = 3
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a decision did: the person it is about as they are now, how many faces it is new for, and what is odd."""
+    """What a decision did: the person it is about as they are now, how many faces it is new for, and what is odd.
+
+    Nothing is ``recorded`` where everything was so before.
+    """
 
     person: Person | None
     faces: int
     warnings: tuple[str, ...] = ()
+    recorded: bool = True
 
 
 def rename(store: Store, name: str, new: str) -> Change:
@@ -38,10 +43,11 @@ def rename(store: Store, name: str, new: str) -> Change:
         ConfigError: the name is ambiguous, or the new one cannot be one.
     """
     with store.writing():
-        person = store.rename(the_person(store, name).id, new)
+        old = the_person(store, name)
+        person = store.rename(old.id, new)
         others = [one for one in store.find_people(new) if one.id != person.id]
     warnings = [f"{len(others) + 1} people are called {person.name} now; facesearch merge makes one of them"]
-    return Change(person, person.faces, tuple(warnings if others else ()))
+    return Change(person, person.faces, tuple(warnings if others else ()), recorded=old.name != person.name)
 
 
 def merge(store: Store, into: str, others: Sequence[str]) -> Change:
@@ -73,7 +79,8 @@ def split(store: Store, name: str, face_ids: Sequence[int], new: str | None) -> 
         held = store.decided(face_ids)
         for face_id in face_ids:
             if face_id not in held or held[face_id].person_id != old.id:
-                raise ConfigError(f"face {face_id} is not {old.name}'s", hint=f"facesearch person {old.name!r}")
+                hint = f"facesearch person {shlex.quote(old.name)} --draw faces.png"
+                raise ConfigError(f"face {face_id} is not {old.name}'s", hint=hint)
         if new is None:
             return Change(None, store.reject(face_ids, old.id))
         known = known_person(store, new)
@@ -86,12 +93,12 @@ def split(store: Store, name: str, face_ids: Sequence[int], new: str | None) -> 
     return Change(store.person(known.id), count)
 
 
-def split_cluster(store: Store, cluster: str, face_ids: Sequence[int]) -> Change:
-    """Take faces out of a group that nobody has named yet, for good.
+def split_cluster(store: Store, cluster: str, face_ids: Sequence[int], new: str | None = None) -> Change:
+    """Take faces out of a group that nobody has named yet, for good; with ``new`` they become this person's.
 
     Raises:
         NotFoundError: there is no such group.
-        ConfigError: a face is not in it, or none would stay.
+        ConfigError: a face is not in it, none would stay, or the name cannot be used.
     """
     with store.writing():
         members = store.cluster_faces(cluster)
@@ -101,7 +108,12 @@ def split_cluster(store: Store, cluster: str, face_ids: Sequence[int]) -> Change
         if not staying:
             raise ConfigError(f"these are all faces of group {cluster}: nothing to split")
         # From a few, so that a face does not come back with the others when one of these has left.
-        return Change(None, max(store.keep_apart(face_ids, other) for other in staying[:WITNESSES]))
+        count = max(store.keep_apart(face_ids, other) for other in staying[:WITNESSES])
+        if new is None:
+            return Change(None, count)
+        person = person_called(store, new)
+        count = store.enrol(face_ids, person.id)
+    return Change(store.person(person.id), count)
 
 
 def reject(store: Store, face_ids: Sequence[int], name: str | None) -> Change:
@@ -115,7 +127,8 @@ def reject(store: Store, face_ids: Sequence[int], name: str | None) -> Change:
         if name is not None:
             person = the_person(store, name)
             count = store.reject(face_ids, person.id)
-            return Change(store.person(person.id), count)
+            return Change(store.person(person.id), count, recorded=count > 0)
+        store.places_of(face_ids)
         held = store.decided(face_ids)
         count = 0
         for face_id in face_ids:
@@ -134,7 +147,8 @@ def not_a_face(store: Store, face_ids: Sequence[int]) -> Change:
     Raises:
         NotFoundError: there is no such face.
     """
-    return Change(None, store.reject(face_ids, None))
+    count = store.reject(face_ids, None)
+    return Change(None, count, recorded=count > 0)
 
 
 def ignore(
@@ -162,7 +176,8 @@ def ignore(
         if not chosen and not smaller_than:
             raise ConfigError("nothing to ignore", hint="give the numbers of groups, or --face ID, or --smaller-than N")
         said = store.unignore if back else store.ignore
-        return Change(None, said(sorted(chosen)))
+        count = said(sorted(chosen))
+    return Change(None, count, recorded=count > 0)
 
 
 def _small(store: Store, size: int) -> set[int]:

@@ -33,9 +33,9 @@ class GalleryDecisions(GalleryContents):
         """Take faces from a person, for good, and give them to another one; see ``curating.split``."""
         return curating.split(self._store, name, faces, new)
 
-    def split_cluster(self, cluster: str, faces: Sequence[int]) -> Change:
-        """Take faces out of a group, for good; see ``curating.split_cluster``."""
-        return curating.split_cluster(self._store, cluster, faces)
+    def split_cluster(self, cluster: str, faces: Sequence[int], *, new: str | None = None) -> Change:
+        """Take faces out of a group, for good, and give them to somebody; see ``curating.split_cluster``."""
+        return curating.split_cluster(self._store, cluster, faces, new)
 
     def reject(self, faces: Sequence[int], name: str | None = None) -> Change:
         """Say that faces are not a person; see ``curating.reject``."""

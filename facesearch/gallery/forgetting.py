@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from facesearch.errors import ConfigError, IndexFileError, NotFoundError, PhotoError
 from facesearch.gallery import cache, maintenance
 from facesearch.gallery.people import known_person
-from facesearch.gallery.receipt import Receipt, search
+from facesearch.gallery.receipt import OUT_OF_REACH, Receipt, search
 from facesearch.gallery.review_pictures import FOLDER as PICTURES
+from facesearch.gallery.server_index import SERVER_INDEXES
 from facesearch.images.load import MAX_MEGAPIXELS, load
 from facesearch.store.erasure import Erased
 from facesearch.store.lock import NOTE_NAME
@@ -101,7 +102,7 @@ def forget(store: Store, doomed: Doomed | None, *, tombstone: bool, index: str, 
             gallery completes what was begun.
         StoreError: a file cannot be written or read.
     """
-    with store.lock(command=_COMMAND):
+    with store.lock(command=_COMMAND), store.files_lock():
         done = [one for one in (earlier, finish_pending(store)) if one is not None]
         erased = Erased()
         calibrated = bool(store.calibrated())
@@ -118,7 +119,7 @@ def forget(store: Store, doomed: Doomed | None, *, tombstone: bool, index: str, 
             derived["vector index"] = "removed and made anew"
         derived["calibration of the album"] = "removed" if calibrated and doomed is not None else "there was none"
         derived["groups of unnamed faces"] = "without these faces"
-        derived["database"] = f"written anew ({size:,} bytes), its log emptied"
+        derived["database"] = f"written anew ({size:,} bytes)" + ("" if store.out_of_reach else ", its log emptied")
         found = search(store, [*done, erased])
     return Receipt(
         people=erased.people,
@@ -130,6 +131,7 @@ def forget(store: Store, doomed: Doomed | None, *, tombstone: bool, index: str, 
         derived=derived,
         search=found,
         earlier=bool(done),
+        out_of_reach=(*OUT_OF_REACH, *store.out_of_reach),
     )
 
 
@@ -143,7 +145,7 @@ def finish_pending(store: Store) -> Erased | None:
     pending = store.pending_erasure()
     if pending is None:
         return None
-    with store.lock(command=_COMMAND):
+    with store.lock(command=_COMMAND), store.files_lock():
         # Another process may have done it while this one waited.
         if store.pending_erasure() is not None:
             remove_derived(store)
@@ -158,7 +160,7 @@ def remove_derived(store: Store) -> dict[str, str]:
         What became of each kind of file.
     """
     told: dict[str, str] = {}
-    with store.lock():
+    with store.files_lock():
         for what, patterns in _DERIVED.items():
             found = [path for pattern in patterns for path in store.folder.glob(pattern)]
             for path in found:
@@ -171,7 +173,7 @@ def _rebuild(store: Store, engine: str, *, wanted: bool) -> bool:
     """Make the vector index anew where there was one. Returns whether that was done."""
     active = store.state().recipe
     recipe = next((one for one in store.recipes() if one.key == active), None)
-    if not wanted or recipe is None:
+    if not wanted or recipe is None or engine in SERVER_INDEXES:
         return False
     # It is a cache: without it the next search makes it.
     with suppress(IndexFileError):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from facesearch.gallery.cache import IndexCache
+    from facesearch.gallery.cache import Cache
     from facesearch.images.load import LoadedPhoto
     from facesearch.pipeline import FrontEnd
     from facesearch.store.store import Store
@@ -48,7 +48,7 @@ class _Tally:
 def index_photos(
     store: Store,
     front_end: FrontEnd,
-    cache: IndexCache,
+    cache: Cache,
     paths: list[Path],
     *,
     jobs: int | None,
@@ -106,7 +106,7 @@ def _pending(
 def _run(
     store: Store,
     front_end: FrontEnd,
-    cache: IndexCache,
+    cache: Cache,
     todo: list[FileStamp],
     tally: _Tally,
     *,

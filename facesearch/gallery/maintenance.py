@@ -24,7 +24,7 @@ def stats(store: Store) -> Stats:
     counts = store.counts()
     state = store.state()
     return Stats(
-        folder=str(store.folder),
+        folder=store.name,
         photos=counts.photos.get("done", 0),
         no_face=counts.photos.get("no_face", 0),
         failed=counts.failed,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from facesearch.config import default_gallery
+from facesearch.config import default_gallery, gallery_place
 from facesearch.errors import StoreError
 from facesearch.gallery import calibrating, forgetting
 from facesearch.gallery.cache import IndexCache
 from facesearch.gallery.evidence import EvidenceCache
 from facesearch.gallery.recipes import FrontEnds
+from facesearch.gallery.server_index import PGVECTOR_HALF, SERVER_INDEXES, ServerCache
 from facesearch.identify.calibration import FAR
 from facesearch.images.load import MAX_MEGAPIXELS
 from facesearch.index.policy import AUTO
@@ -20,6 +20,7 @@ from facesearch.store.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable
     from os import PathLike
+    from pathlib import Path
     from types import TracebackType
 
     from facesearch.identify.calibration import Calibration
@@ -54,7 +55,7 @@ class OpenGallery:
         self._index_name = index
         self._memory_budget = memory_budget
         self._before_rename = before_rename
-        self._caches: dict[str, IndexCache] = {}
+        self._caches: dict[str, IndexCache | ServerCache] = {}
         self._evidence = EvidenceCache(store)
         self._completed: Erased | None = None
         """What a killed process had begun to forget, and was completed when this was opened."""
@@ -78,11 +79,13 @@ class OpenGallery:
         """Open a gallery. One that an earlier version made goes on with that version's recipe; see ``reindex``.
 
         Args:
-            folder: where it lives; None for ``FACESEARCH_GALLERY`` or the user's data folder.
+            folder: where it lives, or the URL of a PostgreSQL database (``postgresql+psycopg://user@host/name``); None
+                for ``FACESEARCH_GALLERY`` or the user's data folder.
             create: make it where there is none.
             engine: "onnx", or "reference" for the ``mtcnn`` package and Keras themselves.
             threads: threads inside one network call; None for one a core.
-            index: the kind of vector index, a name of ``index.registry``; "auto" goes by the number of faces.
+            index: the kind of vector index, a name of ``index.registry``; "auto" goes by the number of faces;
+                "pgvector" and "pgvector-half" search a gallery on a server there.
             memory_budget: bytes that a search may need; None for no limit.
             max_megapixels: larger photos are refused.
             min_face: the smallest face looked for: below 1 a share of the photo's longer side, from 1 on pixels;
@@ -95,7 +98,7 @@ class OpenGallery:
             NotFoundError: there is no gallery, and none was to be made.
             StoreError: it cannot be opened.
         """
-        store = Store.open(Path(folder).expanduser() if folder is not None else default_gallery(), create=create)
+        store = Store.open(default_gallery() if folder is None else gallery_place(folder), create=create)
 
         scope = Scope(min_face, thorough, device, threads, max_megapixels)
         opened = cls(
@@ -131,7 +134,7 @@ class OpenGallery:
 
     @property
     def folder(self) -> Path:
-        """Where the gallery lives."""
+        """Where the gallery lives; of one on a server, where this machine keeps what it makes from it."""
         return self._store.folder
 
     @property
@@ -157,13 +160,19 @@ class OpenGallery:
         """The default threshold of verification and search, a squared distance."""
         return self.calibration.threshold(FAR)
 
-    def _cache(self, recipe: Recipe) -> IndexCache:
+    def _cache(self, recipe: Recipe) -> IndexCache | ServerCache:
         if recipe.key not in self._caches:
-            self._caches[recipe.key] = IndexCache(
-                self._store,
-                recipe,
-                engine=self._index_name,
-                budget=self._memory_budget,
-                before_rename=self._before_rename,
-            )
+            self._caches[recipe.key] = self._new_cache(recipe)
         return self._caches[recipe.key]
+
+    def _new_cache(self, recipe: Recipe) -> IndexCache | ServerCache:
+        if self._index_name in SERVER_INDEXES:
+            half = self._index_name == PGVECTOR_HALF
+            return ServerCache(self._store.vector_table(recipe, half=half))
+        return IndexCache(
+            self._store,
+            recipe,
+            engine=self._index_name,
+            budget=self._memory_budget,
+            before_rename=self._before_rename,
+        )

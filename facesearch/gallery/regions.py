@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from facesearch.images.regions import Area, pair, read_picasa, read_regions
 from facesearch.images.xmp import BadXmpError, packets, parse, read_small
 from facesearch.store.decided import Decided
-from facesearch.store.people import fold
+from facesearch.store.people import MAX_NAME, fold
 from facesearch.store.region import to_stored
 from facesearch.types import Remark
 
@@ -162,7 +162,7 @@ def _name(
                 if face is None or face.id is None:
                     tally.unplaced.append(Remark(str(path), f"{region.name}: no face was found there"))
                 else:
-                    _enrol(store, path, region.name, face.id, decided.get(face.id, Decided()), tally)
+                    _enrol(store, path, region.name[:MAX_NAME], face.id, decided.get(face.id, Decided()), tally)
 
 
 def _placed(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from facesearch.gallery.cache import IndexCache
+    from facesearch.gallery.cache import Cache
     from facesearch.gallery.indexing import Progress
     from facesearch.images.load import LoadedPhoto
     from facesearch.store.store import Store
@@ -60,7 +60,7 @@ class _Tally:
 def reindex(
     store: Store,
     front_end: FaceEmbedder,
-    cache: IndexCache,
+    cache: Cache,
     *,
     jobs: int | None,
     progress: Progress,

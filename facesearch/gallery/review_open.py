@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facesearch.errors import NotFoundError
 from facesearch.images.quality import is_low
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from facesearch.curate.questions import Question
     from facesearch.store.store import Store
     from facesearch.store.values import Enrolled
     from facesearch.types import Recipe
@@ -101,6 +103,21 @@ def read_open(store: Store, recipe: Recipe, known: Known | None = None) -> OpenF
         rejected=rejected,
         apart=apart,
         enrolled=enrolled,
+    )
+
+
+def stands(store: Store, question: Question, opened: OpenFaces) -> bool:
+    """Whether a question is still open: its faces and its person are there, and nobody has decided about them since."""
+    try:
+        store.places_of(question.faces)
+        if question.person is not None:
+            store.person(question.person)
+    except NotFoundError:
+        return False
+    held = store.decided(question.faces)
+    return not any(
+        one.no_face or (one.person_id is not None and (one.confirmed or one.person_id != opened.given.get(face_id)))
+        for face_id, one in held.items()
     )
 
 

@@ -11,7 +11,7 @@ from facesearch.gallery import review_pictures
 from facesearch.gallery.people import known_person, person_called
 from facesearch.gallery.pictures import face_crop
 from facesearch.gallery.review_groups import Groups
-from facesearch.gallery.review_open import read_open
+from facesearch.gallery.review_open import read_open, stands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -265,17 +265,25 @@ class Review:
         self._store.keep_apart(list(odd), rest[0])
 
     def _decide(self, change: Callable[[], object]) -> None:
-        """Do something in one transaction that is one action of the journal."""
+        """Do something in one transaction that is one action of the journal.
+
+        Raises:
+            ConfigError: another program has decided about these faces since they were shown.
+        """
         with self._store.writing():
-            change()
-            action = self._store.action()
+            if fresh := stands(self._store, self._asked(), self._opened):
+                change()
+                action = self._store.action()
+        if not fresh:
+            self._renew()
+            raise ConfigError("these faces were decided about elsewhere meanwhile", hint="here is what is open now")
         self._answers.append(Answered(action, self._memory))
         self._renew()
 
     def _remember(self, memory: Memory) -> None:
         self._answers.append(Answered(None, self._memory))
         self._memory = memory
-        self._plan = None
+        self._renew()
 
     def _renew(self) -> None:
         self._opened = read_open(self._store, self._recipe, self._opened.known)

@@ -134,7 +134,7 @@ def _keep_choice(
     store: Store, recipe: Recipe, mark: str, calibration: Calibration, fpir: float, choice: Choice
 ) -> None:
     document = {"of": [recipe.key, mark, _about(calibration, fpir)], **asdict(choice)}
-    with suppress(OSError, StoreError), store.lock(MOMENT):
+    with suppress(OSError, StoreError), store.files_lock(MOMENT):
         _write(_path(store, "method", recipe, mark, "json"), json.dumps(document, indent=1).encode())
 
 
@@ -171,7 +171,7 @@ def _learn(
     with ExitStack() as stack:
         locked = True
         try:
-            stack.enter_context(store.lock(MOMENT))
+            stack.enter_context(store.files_lock(MOMENT))
         except StoreError:
             locked = False
         found = kept()

@@ -29,6 +29,7 @@ class FlatIndex:
     def __init__(self, dim: int) -> None:
         self.dim = dim
         self._index: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
+        self._highest = -1
 
     def __len__(self) -> int:
         """How many vectors it holds."""
@@ -41,10 +42,14 @@ class FlatIndex:
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Add vectors (n, dim) under ids (n,); see ``VectorIndex.add``."""
         keys, rows = ranking.last_of_each(ids, vectors, self.dim)
-        # FAISS itself would keep both vectors of an id that is added twice.
-        self.remove(keys)
-        if len(keys):
-            self._index.add_with_ids(rows, keys)
+        if not len(keys):
+            return
+        # FAISS itself would keep both vectors of an id that is added twice. New ids, ascending as the database gives
+        # them, need not be looked for among all others.
+        if keys[0] <= self._highest:
+            self.remove(keys)
+        self._index.add_with_ids(rows, keys)
+        self._highest = max(self._highest, int(keys[-1]))
 
     def remove(self, ids: NDArray[np.int64]) -> int:
         """Remove ids (n,); returns how many were there."""
@@ -107,6 +112,7 @@ class FlatIndex:
             raise ValueError(f"not a flat inner-product index of dimension {dim}")
         index = cls(dim)
         index._index = loaded
+        index._highest = int(index._held().max(initial=-1))
         return index
 
     def _held(self) -> NDArray[np.int64]:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-BLOCK_BYTES = 1 << 16
-"""Rows are checked in blocks of this size, when one of them is first used: opening a large file reads little of it."""
+BLOCK_BYTES = 1 << 12
+"""Rows are checked in blocks of this size, a page, when one of them is first used: a question reads few of them."""
 
 SPAN = 1 << 15
 """Rows that are read at once by whoever goes through all of them: 16 MiB of 128 float32."""

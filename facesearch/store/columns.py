@@ -77,7 +77,6 @@ class _Stored(GenericFunction[bytes]):
     Text would be parsed number by number, which costs ten times as much.
     """
 
-    type = LargeBinary()
     inherit_cache = True
 
 
@@ -107,7 +106,7 @@ class Embedding(TypeDecorator[bytes]):
 
     def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """How it is read."""
-        return _Stored(column)
+        return _Stored(column, type_=self)
 
     def process_bind_param(self, value: bytes | None, dialect: Dialect) -> Any:  # noqa: ANN401
         """Bytes to what the driver takes."""

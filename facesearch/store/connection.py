@@ -73,6 +73,11 @@ class Connected:
         """Where the gallery is, as people know it: its folder, or its URL without a password."""
         return self._database.name
 
+    @property
+    def out_of_reach(self) -> tuple[str, ...]:
+        """What still holds what was erased, and nobody here can reach."""
+        return self._database.out_of_reach
+
     @contextlib.contextmanager
     def lock(self, timeout: float | None = None, *, command: str | None = None) -> Iterator[None]:
         """Keep other writers out for a long run that commits in groups; a ``writing`` inside costs no lock.
@@ -161,7 +166,8 @@ class Connected:
         if rows is not None and not rows:
             return 0
         work = self._work
-        result = work.connection.execute(statement, rows)
+        # Else no dialect but SQLite's tells it of an INSERT.
+        result = work.connection.execute(statement, rows, execution_options={"preserve_rowcount": True})
         work.changed |= result.rowcount != 0
         return result.rowcount
 

@@ -28,14 +28,19 @@ class Database(Protocol):
     """**Protocol:** what a store needs beside SQL."""
 
     engine: Engine
-    lock: Lock
-    """Of whoever writes."""
-
     name: str
     """Where it is, for messages: the folder, or the URL without a password."""
 
     host: str
     """Whose paths ``root`` rows are: the name of this machine, or "" where there is no other."""
+
+    out_of_reach: tuple[str, ...]
+    """What still holds what was erased, after ``rewrite`` and ``empty_log``."""
+
+    @property
+    def lock(self) -> Lock:
+        """Of whoever writes."""
+        ...
 
     @property
     def folder(self) -> Path:

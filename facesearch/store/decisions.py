@@ -74,7 +74,8 @@ class DecisionStore(JournalStore):
                     region = to_stored(Box(left, top, right, bottom), *shape)
                     found[face_id] = Place(pixel_hash, region)
         if len(found) < len(wanted):
-            raise NotFoundError("face", min(set(wanted) - set(found)))
+            hint = "facesearch cluster --draw DIR and facesearch who PHOTO show the numbers of faces"
+            raise NotFoundError("face", min(set(wanted) - set(found)), hint=hint)
         return found
 
     def _subjects(self, face_ids: Sequence[int]) -> list[Subject]:

@@ -38,7 +38,7 @@ from facesearch.store.schema import (
     RootRow,
     TombstoneRow,
 )
-from facesearch.store.tombstones import tombstones_for
+from facesearch.store.tombstones import kept_out, tombstones_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -219,7 +219,9 @@ class ErasureStore(RemnantStore):
                 )
             )
         done = replace(erased, faces=len(face_ids), events=len(redaction.events))
-        return self._finish_erasing(done, self._keep_out(pixels) if tombstone else 0, redaction.drafts)
+        held = sorted(pixels)
+        out = self._keep_out(held) if tombstone else len(kept_out(self._work.connection, held))
+        return self._finish_erasing(done, out, redaction.drafts)
 
     def _finish_erasing(self, erased: Erased, tombstones: int, drafts: Sequence[Draft] = ()) -> Erased:
         """Record how much was erased, never what, and leave the note for whoever must go on."""

@@ -52,9 +52,10 @@ class FaceStore(FileStore):
     def faces(self, face_ids: Sequence[int]) -> dict[int, Face]:
         """Faces by id, with the people they were given to; unknown ids are left out."""
         found: dict[int, Face] = {}
+        query = _FACE.order_by(FaceRow.id)
         with self._reader() as connection:
             for some in chunks([int(face_id) for face_id in face_ids]):
-                found |= {row[0]: _face(*row) for row in connection.execute(_FACE.where(FaceRow.id.in_(some)))}
+                found |= {row[0]: _face(*row) for row in connection.execute(query.where(FaceRow.id.in_(some)))}
         return found
 
     def faces_of_photo(self, photo_id: int) -> list[Face]:
@@ -96,7 +97,7 @@ class FaceStore(FileStore):
 
     def _photos(self, which: ColumnElement[bool]) -> list[Photo]:
         with self._reader() as connection:
-            rows = connection.execute(_PHOTO.where(which)).all()
+            rows = connection.execute(_PHOTO.where(which).order_by(PhotoRow.id)).all()
             paths = self.paths_of([row[0] for row in rows])
         return [Photo(**row._asdict(), paths=paths[row.id]) for row in rows]
 

@@ -30,6 +30,7 @@ class FileDatabase:
     """
 
     host = ""
+    out_of_reach: tuple[str, ...] = ()
 
     def __init__(self, folder: Path, *, create: bool, timeout: float) -> None:
         # Connections are opened later too, when the working directory may be another one.

@@ -16,7 +16,7 @@ from facesearch.store.values import FileStamp, HeldPhoto, KnownFile
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
 
 _KNOWN = (
     select(
@@ -57,7 +57,7 @@ class FileStore(ChangeStore):
             folder: absolute, symbolic links resolved.
         """
         with self.writing():
-            roots = self._work.connection.execute(select(RootRow.id, RootRow.folder)).all()
+            roots = self._work.connection.execute(self._roots()).all()
             for _, known in roots:
                 if folder.is_relative_to(known):
                     return Path(known)
@@ -69,16 +69,20 @@ class FileStore(ChangeStore):
 
     def known(self, stamp: FileStamp) -> KnownFile | None:
         """What the gallery remembers of a file, or None; ``KnownFile.is_current`` says whether work is left."""
-        query = _KNOWN.where(RootRow.folder == str(stamp.root), PathRow.relative == stamp.relative)
+        root = RootRow.host == self._database.host, RootRow.folder == str(stamp.root)
+        query = _KNOWN.where(*root, PathRow.relative == stamp.relative)
         with self._reader() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else _known(*row)
 
     def files(self, folder: Path) -> Iterator[KnownFile]:
-        """Every file that was known at or below an absolute folder, in no particular order, a page at a time."""
+        """Every file that was known at or below an absolute folder, in no particular order, a page at a time.
+
+        Of a gallery that several machines share: files of this one.
+        """
         after = 0
         with self._reader() as connection:
-            within = _within(connection.execute(select(RootRow.id, RootRow.folder)).all(), folder)
+            within = _within(connection.execute(self._roots()).all(), folder)
         while within:
             query = _KNOWN.where(or_(*within), PathRow.id > after).order_by(PathRow.id).limit(CHUNK)
             with self._reader() as connection:
@@ -127,8 +131,8 @@ class FileStore(ChangeStore):
             old = self.known(stamp)
             same = old is not None and (old.size, old.mtime_ns) == (stamp.size, stamp.mtime_ns)
             photo_id = old.photo_id if old is not None and same else None
-            # A message may quote a file name that is not valid Unicode.
-            readable = error.encode("utf-8", "backslashreplace").decode()
+            # A message may quote a file name that is not valid Unicode, or a NUL, which PostgreSQL's text cannot hold.
+            readable = error.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
             values = {"photo_id": photo_id, "byte_hash": byte_hash, "error": readable, "decoder": decoder}
             self._put_paths([(stamp, values)])
 
@@ -146,20 +150,30 @@ class FileStore(ChangeStore):
     def paths_of(self, photo_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
         """Where photos lie, sorted; an empty tuple for a photo that no known file holds.
 
+        Files of other machines, of a gallery that several share, come last, as ``HOST:/folder/name``.
         Undecodable bytes of a file name are lone surrogates, as ``os.fsdecode`` makes them.
         """
-        found: dict[int, list[str]] = {int(photo_id): [] for photo_id in photo_ids}
+        found: dict[int, list[tuple[bool, str]]] = {int(photo_id): [] for photo_id in photo_ids}
         with self._reader() as connection:
             for some in chunks(list(found)):
                 query = (
-                    select(PathRow.photo_id, RootRow.folder, PathRow.relative)
+                    select(PathRow.photo_id, RootRow.host, RootRow.folder, PathRow.relative)
                     .join(RootRow, PathRow.root_id == RootRow.id)
                     .where(PathRow.photo_id.in_(some))
                 )
-                for photo_id, folder, relative in connection.execute(query):
+                for photo_id, host, folder, relative in connection.execute(query):
                     if photo_id is not None:
-                        found[photo_id].append(str(Path(folder, relative)))
-        return {photo_id: tuple(sorted(paths)) for photo_id, paths in found.items()}
+                        found[photo_id].append(self._place(host, Path(folder, relative)))
+        return {photo_id: tuple(path for _, path in sorted(places)) for photo_id, places in found.items()}
+
+    def _place(self, host: str, path: Path) -> tuple[bool, str]:
+        """Whether a file is on another machine, and how it is called here."""
+        elsewhere = host != self._database.host
+        return elsewhere, f"{host}:{path}" if elsewhere else str(path)
+
+    def _roots(self) -> Select[int, str]:
+        """The roots on this machine."""
+        return select(RootRow.id, RootRow.folder).where(RootRow.host == self._database.host)
 
     def _put_paths(self, files: Sequence[tuple[FileStamp, dict[str, Any]]]) -> None:
         """Insert files, or update those that are known, with the given values beside what their stamps say."""
@@ -180,9 +194,12 @@ class FileStore(ChangeStore):
 
     def _root_id(self, folder: Path) -> int:
         connection = self._work.connection
-        found = connection.execute(select(RootRow.id).where(RootRow.folder == str(folder))).scalar_one_or_none()
+        host = self._database.host
+        query = select(RootRow.id).where(RootRow.host == host, RootRow.folder == str(folder))
+        found = connection.execute(query).scalar_one_or_none()
         if found is None:
-            found = connection.execute(insert(RootRow).values(folder=str(folder)).returning(RootRow.id)).scalar_one()
+            new = insert(RootRow).values(host=host, folder=str(folder)).returning(RootRow.id)
+            found = connection.execute(new).scalar_one()
             self._work.changed = True
         return found
 

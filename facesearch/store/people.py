@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from facesearch.store.values import Source
 
 
+MAX_NAME = 255
+"""Letters of a person's name at most; as many as a folder's name has on most file systems."""
+
+
 def fold(name: str) -> str:
     """A name as it is looked up: case and the ways to write one accented letter do not count."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKD", name).casefold())
@@ -39,10 +43,12 @@ def clean_name(name: str) -> str:
     """A name as it is kept: without superfluous space.
 
     Raises:
-        ConfigError: the name is empty or has unprintable characters.
+        ConfigError: the name is empty or too long, or has unprintable characters.
     """
     if not _is_unicode(name):
         raise ConfigError(f"{name!a} is not valid Unicode, so it cannot be a person's name")
+    if len(name) > MAX_NAME:
+        raise ConfigError(f"{len(name):,} letters are too long for a name", hint=f"give one of {MAX_NAME} at most")
     cleaned = " ".join(unicodedata.normalize("NFC", name).split())
     if not cleaned or not cleaned.isprintable():
         raise ConfigError(f"{name!r} cannot be a person's name", hint="give a name of printable characters")
@@ -93,7 +99,7 @@ class PeopleStore(DecisionStore):
 
     def find_people(self, name: str) -> list[Person]:
         """Everybody of this name, whatever its case; empty where there is nobody."""
-        if not _is_unicode(name):
+        if not _is_unicode(name) or "\0" in name:
             return []
         return self._people(PersonRow.folded == fold(" ".join(name.split())))
 
@@ -217,7 +223,7 @@ class PeopleStore(DecisionStore):
             held = self.decided(face_ids)
             for face_id in face_ids:
                 if face_id not in held or held[face_id].person_id != person_id:
-                    raise ConfigError(f"face {face_id} is not {old.name}'s", hint=f"facesearch person {old.name!r}")
+                    raise ConfigError(f"face {face_id} is not {old.name}'s", hint=f"facesearch person {old.id}")
             new = self.create_person(name)
             self._record([Draft("split", new.id, {"name": old.name, "people": [person_id]})])
 

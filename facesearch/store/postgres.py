@@ -82,8 +82,7 @@ def parse(place: str | URL) -> URL:
 
 def shown(url: URL) -> str:
     """The URL as it may be printed: without a password."""
-    bare = url.set(password=None).difference_update_query(["password", "sslpassword"])
-    return bare.render_as_string(hide_password=True)
+    return url.difference_update_query(["password", "sslpassword"]).render_as_string(hide_password=True)
 
 
 def open_engine(url: URL, *, name: str) -> Engine:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import exists, select
 
 from facesearch.store.finding import FindStore
-from facesearch.store.schema import EmbeddingRow, EnrolmentRow, FaceRow, RejectionRow
+from facesearch.store.schema import EmbeddingRow, EnrolmentRow, EventRow, FaceRow, RejectionRow
 
 if TYPE_CHECKING:
     from facesearch.types import Recipe
@@ -44,6 +44,7 @@ class ReviewStore(FindStore):
                 found.setdefault(photo_id, set()).add(person_id)
         return {photo_id: frozenset(people) for photo_id, people in found.items()}
 
-    def action(self) -> str:
-        """Within ``writing``: the id under which the journal keeps what is decided in it, for ``undo``."""
-        return self._work.action
+    def action(self) -> str | None:
+        """Within ``writing``: the id under which the journal keeps what was decided in it, for ``undo``; else None."""
+        query = select(EventRow.action).where(EventRow.action == self._work.action).limit(1)
+        return self._work.connection.execute(query).scalar_one_or_none()

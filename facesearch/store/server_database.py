@@ -40,6 +40,11 @@ class ServerDatabase:
         StoreError: the server cannot be reached or used.
     """
 
+    out_of_reach: tuple[str, ...] = (
+        "the database server's write-ahead log, replicas and backups, for as long as it keeps them",
+        "indexes that other machines keep of this gallery, until they next open it",
+    )
+
     def __init__(self, url: URL, *, create: bool, timeout: float) -> None:
         self.name = postgres.shown(url)
         self.host = host_name()
@@ -49,7 +54,7 @@ class ServerDatabase:
         try:
             with self.seam(), self.engine.connect() as connection:
                 if not create and not inspect(connection).get_table_names():
-                    raise NotFoundError("gallery", self.name, hint="facesearch index PHOTOS makes one")
+                    raise NotFoundError("gallery", self.name, hint="facesearch index PHOTOS makes one")  # noqa: TRY301
         except BaseException:
             self.engine.dispose()
             raise
@@ -121,6 +126,7 @@ class ServerDatabase:
                 raw.exec_driver_sql(f'VACUUM (FULL, ANALYZE) "{table.name}"')
         finally:
             raw.exec_driver_sql("RESET lock_timeout")
+            raw.commit()
             connection.execution_options(isolation_level="READ COMMITTED")
         return True
 

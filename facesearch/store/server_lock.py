@@ -99,7 +99,7 @@ class ServerLock:
                     connection.exec_driver_sql("SELECT set_config('lock_timeout', %s, true)", (limit,))
                     connection.execute(_TAKE, {"kind": KIND})
                 elif not connection.execute(_TRY, {"kind": KIND}).scalar_one():
-                    raise postgres.busy(self._place, self.holder())
+                    raise postgres.busy(self._place, self.holder())  # noqa: TRY301
                 # The lock is the session's and outlives this transaction.
                 connection.commit()
             except BaseException:
@@ -120,4 +120,3 @@ def _let_go(connection: Connection) -> None:
         connection.invalidate()
     finally:
         connection.close()
-

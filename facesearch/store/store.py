@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from facesearch.errors import ConfigError
 from facesearch.store.file_database import FileDatabase
 from facesearch.store.migrate import ensure_schema
 from facesearch.store.reviewing import ReviewStore
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from facesearch.store.database import Database
+    from facesearch.store.nearest import VectorTable
+    from facesearch.types import Recipe
 
 
 class Store(ReviewStore):
@@ -54,6 +57,22 @@ class Store(ReviewStore):
             database.close()
             raise
         return cls(database)
+
+    def vector_table(self, recipe: Recipe, *, half: bool = False) -> VectorTable:
+        """The vectors of a recipe to be searched in the database itself.
+
+        Args:
+            recipe: whose vectors.
+            half: see ``VectorTable``.
+
+        Raises:
+            ConfigError: the gallery is not on a server.
+        """
+        if self._engine.dialect.name != "postgresql":
+            raise ConfigError("pgvector searches galleries in PostgreSQL only", hint="leave --index to facesearch")
+        from facesearch.store.nearest import VectorTable
+
+        return VectorTable(self._database, recipe.key, recipe.dim, half=half)
 
     def close(self) -> None:
         """Let go of the database; the store cannot be used afterwards. Harmless when repeated."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -72,6 +74,7 @@ def test_split_reject_and_not_a_face(run, album):
     [
         *(["reject", "ada"], ["reject", "one", "ada"], ["reject", "1", "nobody"], ["reject", "999"]),
         *(["split", "7", "1"], ["split", "ada", "999"], ["merge", "ada", "ada"], ["rename", "nobody", "x"]),
+        *(["rename", "ada", "a" * 256], ["reject", "999", "ada"]),
         *(["ignore"], ["ignore", "99"], ["not-a-face", "999"], ["journal", "import", "missing.jsonl"]),
     ],
 )
@@ -92,6 +95,40 @@ def test_ignoring_a_group(run, album):
     assert run("cluster", "--json").document["clusters"] == []
     assert run("ignore", 1, "--back").code == 0
     assert len(run("cluster", "--json").document["clusters"]) == 1
+
+
+@pytest.mark.parametrize(
+    "words", [["rename", "ada", "ada"], ["reject", "1", "bob"], ["ignore", "--face", "1", "--back"]]
+)
+def test_nothing_new_is_nothing_to_undo(run, album, words):
+    """A decision that changes nothing leaves no action, so the output offers no undo: it would take back another."""
+    words = [ids(run, album / "ada" / "1.png")[0] if word == "1" else word for word in words]
+    run("reject", words[1], "bob") if words[0] == "reject" else None
+    before = run("log", "--json").document
+    shown = run(*words)
+    assert shown.code == 0
+    assert "undo" not in shown.err
+    assert run("log", "--json").document == before
+
+
+def test_splitting_a_group(run, photo, tmp_path):
+    """Faces are split off a group and named in one action, which one undo takes back; a bad name splits nothing."""
+    for number in range(4):
+        photo(f"album/{number}.png", "red", width=320 + 10 * number)
+    run("index", tmp_path / "album")
+    faces = [face["face"]["id"] for face in run("cluster", "--json").document["clusters"][0]["faces"]]
+    assert run("split", 1, *faces[2:], "--as", " ").code == 2
+    assert run("log", "--json").document["actions"] == []
+    assert run("split", 1, *faces[2:], "--as", "Ada").out == "  Ada: 2 faces taken out, 2 faces in 2 photos now\n"
+    assert run("undo").code == 0
+    assert names(run) == {}
+
+
+def test_a_hint_can_be_pasted(run, album):
+    """A name in a hint is quoted for the shell."""
+    run("rename", "ada", "O'Hara $HOME")
+    hint = run("split", "O'Hara $HOME", 999).err.splitlines()[-1]
+    assert shlex.split(hint.removeprefix("hint: "))[:3] == ["facesearch", "person", "O'Hara $HOME"]
 
 
 def test_a_journal_goes_round(run, album, tmp_path, monkeypatch):

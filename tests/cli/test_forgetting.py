@@ -93,6 +93,18 @@ def test_a_tombstone(run, album):
     again = run("index", album)
     assert "kept out: 1 photo that was forgotten" in again.out
     assert run("index", album, "--reprocess", "--json").document["kept_out"] == 1
+    again = run("forget", "--photo", album / "4.png", "--yes")
+    assert "1 photo will give no new faces" in again.out
+    assert "index takes it in again" not in again.out
+
+
+def test_only_tombstones(run, album):
+    """Where all photos were forgotten for good, index says so, and not that there are none."""
+    run("forget", "--all", "--yes", "--tombstone")
+    shown = run("index", album)
+    assert shown.code == 0
+    assert "no photos" not in shown.out
+    assert "that were forgotten" in shown.out
 
 
 def test_all(run, album):

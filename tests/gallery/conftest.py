@@ -51,10 +51,28 @@ def fake(counting_fake):
     return FrontEnd(counting_fake, counting_fake)
 
 
+BOTH = {"test_indexing", "test_people", "test_journal", "test_curating", "test_prune", "test_clusters", "test_finding"}
+"""Modules whose tests hold for a gallery in a folder and for one on a server."""
+
+
+def pytest_generate_tests(metafunc):
+    """What is not about the files of SQLite is tested on PostgreSQL too."""
+    if "gallery" in metafunc.fixturenames:
+        both = metafunc.module.__name__.rpartition(".")[2] in BOTH
+        alone = not both or metafunc.definition.get_closest_marker("sqlite")
+        metafunc.parametrize("place", ["sqlite", *([] if alone else ["postgresql"])], indirect=True)
+
+
 @pytest.fixture
-def gallery(tmp_path, fake, open_gallery):
+def place(request, tmp_path):
+    """Where the gallery of a test is: its folder, or a URL."""
+    return tmp_path / "gallery" if request.param == "sqlite" else request.getfixturevalue("server").new_place()
+
+
+@pytest.fixture
+def gallery(place, fake, open_gallery):
     """An empty gallery with the fakes."""
-    return open_gallery(tmp_path / "gallery", fake)
+    return open_gallery(place, fake)
 
 
 @pytest.fixture

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
+from sqlalchemy import create_engine
 
 from facesearch.images.decode import INVERSE
 from facesearch.images.load import load
@@ -16,7 +17,7 @@ from facesearch.testing import paint
 from facesearch.types import Box
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 RED, GREEN, BLUE = (220, 40, 40), (40, 200, 40), (40, 40, 220)
@@ -87,34 +88,47 @@ def with_exif(data: bytes, *, orientation: int = 1, description: str = "") -> by
     return bare[:2] + segment + bare[2:]
 
 
-def contents(folder: Path) -> dict[str, object]:
-    """All that counts in a gallery, without ids, as SQLite itself tells it.
+_TAKEN = """
+    SELECT photo.pixel_hash, face."left", face.top, face."right", face.bottom, face.landmarks,
+           face.confidence, face.quality, embedding.recipe, {vector}, person.name, enrolment.source
+    FROM face JOIN photo ON photo.id = face.photo_id
+    LEFT JOIN embedding ON embedding.face_id = face.id
+    LEFT JOIN enrolment ON enrolment.face_id = face.id LEFT JOIN person ON person.id = enrolment.person_id
+    ORDER BY 1, 2, 3, 9
+"""
+
+
+def contents(place: Path | str) -> dict[str, object]:
+    """All that counts in a gallery, without ids, as the database itself tells it.
 
     Photos by pixel hash, each with status, size and faces from left to right (box, landmarks, confidence, embedding as
     bytes, person); and the photo that each file holds.
     """
-    with closing(sqlite3.connect(f"file:{folder}/gallery.sqlite?mode=ro", uri=True)) as database:
+    if isinstance(place, str) and "://" in place:
+        engine = create_engine(place)
+        with engine.connect() as connection:
+            held = _contents(lambda sql: connection.exec_driver_sql(sql).all(), "vector_send(embedding.embedding)")
+        engine.dispose()
+        return held
+    with closing(sqlite3.connect(f"file:{place}/gallery.sqlite?mode=ro", uri=True)) as database:
         (integrity,) = database.execute("PRAGMA integrity_check").fetchone()
         broken = database.execute("PRAGMA foreign_key_check").fetchall()
-        photos = {
-            row[0]: [row[1:], []]
-            for row in database.execute("SELECT pixel_hash, byte_hash, width, height, orientation, status FROM photo")
-        }
-        query = """
-            SELECT photo.pixel_hash, face."left", face.top, face."right", face.bottom, face.landmarks,
-                   face.confidence, face.quality, embedding.recipe, embedding.embedding, person.name, enrolment.source
-            FROM face JOIN photo ON photo.id = face.photo_id
-            LEFT JOIN embedding ON embedding.face_id = face.id
-            LEFT JOIN enrolment ON enrolment.face_id = face.id LEFT JOIN person ON person.id = enrolment.person_id
-            ORDER BY 1, 2, 3, 9
-        """
-        for pixel_hash, *face in database.execute(query):
-            photos[pixel_hash][1].append(tuple(face))
-        files = {
-            os.path.join(os.fsdecode(root), os.fsdecode(relative)): (pixel_hash, error)  # noqa: PTH118
-            for root, relative, pixel_hash, error in database.execute(
-                "SELECT root.folder, path.relative, photo.pixel_hash, path.error FROM path "
-                "JOIN root ON root.id = path.root_id LEFT JOIN photo ON photo.id = path.photo_id"
-            )
-        }
-    return {"photos": photos, "files": files, "integrity": integrity, "broken": broken}
+        held = _contents(lambda sql: database.execute(sql).fetchall(), "embedding.embedding")
+    return {**held, "integrity": integrity, "broken": broken}
+
+
+def _contents(query: Callable[[str], list[Any]], vector: str) -> dict[str, object]:
+    photos = {
+        row[0]: [tuple(row[1:]), []]
+        for row in query("SELECT pixel_hash, byte_hash, width, height, orientation, status FROM photo")
+    }
+    for pixel_hash, *face in query(_TAKEN.format(vector=vector)):
+        photos[pixel_hash][1].append(tuple(face))
+    files = {
+        os.path.join(os.fsdecode(root), os.fsdecode(relative)): (pixel_hash, error)  # noqa: PTH118
+        for root, relative, pixel_hash, error in query(
+            "SELECT root.folder, path.relative, photo.pixel_hash, path.error FROM path "
+            "JOIN root ON root.id = path.root_id LEFT JOIN photo ON photo.id = path.photo_id"
+        )
+    }
+    return {"photos": photos, "files": files}

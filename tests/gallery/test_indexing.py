@@ -52,16 +52,16 @@ def test_a_first_run_takes_everything_in(gallery, album):
     assert (stats.photos, stats.no_face, stats.faces, stats.files, stats.embeddings) == (3, 1, 4, 5, 4)
 
 
-def test_a_second_run_opens_no_file(gallery, album, counting_fake, monkeypatch):
+def test_a_second_run_opens_no_file(gallery, place, album, counting_fake, monkeypatch):
     """What is unchanged is skipped by size and time alone: not even decoded."""
     gallery.index(album)
-    before = contents(gallery.folder)
+    before = contents(place)
     counting_fake.seen.clear()
     monkeypatch.setattr("facesearch.pipeline.front_end.load", lambda *_, **__: pytest.fail("opened"))
     report = gallery.index(album)
     assert (report.added, report.skipped, report.no_face, report.faces) == (0, 5, 0, 0)
     assert counting_fake.seen == {}
-    assert contents(gallery.folder) == before
+    assert contents(place) == before
 
 
 @pytest.mark.parametrize(
@@ -74,18 +74,18 @@ def test_a_second_run_opens_no_file(gallery, album, counting_fake, monkeypatch):
         pytest.param(lambda album: later(album / "2.png"), id="touched"),
     ],
 )
-def test_what_only_moved_is_not_analysed_again(gallery, album, counting_fake, change):
+def test_what_only_moved_is_not_analysed_again(gallery, place, album, counting_fake, change):
     """A file that was moved, renamed, copied or touched keeps its photo: nothing is analysed again, names stay."""
     gallery.index(album)
     gallery.enrol("Ann", face=gallery.faces(album / "2.png")[1].id)
-    before = contents(gallery.folder)["photos"]
+    before = contents(place)["photos"]
     counting_fake.seen.clear()
     change(album)
     report = gallery.index(album)
     assert counting_fake.seen == {}
     assert (report.added, report.no_face, report.faces, report.failed) == (0, 0, 0, ())
     assert report.skipped == sum(1 for path in album.rglob("*.png"))
-    assert contents(gallery.folder)["photos"] == before
+    assert contents(place)["photos"] == before
     assert [person.name for person in gallery.people()] == ["Ann"]
 
 
@@ -340,7 +340,7 @@ def test_a_failing_model_loses_nothing_that_was_done(gallery, album, counting_fa
     assert gallery.stats().files == 5
 
 
-def test_photos_are_committed_in_groups(gallery, tmp_path, monkeypatch):
+def test_photos_are_committed_in_groups(gallery, place, tmp_path, monkeypatch):
     """After each group of photos another process sees them: what a kill can cost is one group."""
     monkeypatch.setattr(indexing, "GROUP_PHOTOS", 4)
     for number in range(12):
@@ -349,7 +349,7 @@ def test_photos_are_committed_in_groups(gallery, tmp_path, monkeypatch):
     gallery.index(
         tmp_path / "many",
         jobs=1,
-        progress=lambda done, *_: visible.append((done, len(contents(gallery.folder)["photos"]))),
+        progress=lambda done, *_: visible.append((done, len(contents(place)["photos"]))),
     )
     assert [count for _, count in visible] == [0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from PIL import Image
 
 from facesearch.detection.prominence import most_prominent
 from facesearch.errors import ConfigError, NotFoundError
+from facesearch.gallery.review_open import stands
 from facesearch.gallery.reviewing import Review
 from facesearch.store import NewAnalysis, NewPhoto
 from facesearch.testing import random_units
@@ -367,3 +370,40 @@ def test_the_val_photos_beside_known_people(sample_copy, val):
     sample_copy.index(*val)
     truth = prominent_faces(sample_copy, val[0].parents[1])
     assert answered_by_who_knows(sample_copy.review(), truth, sample_copy) <= 5
+
+
+@pytest.mark.parametrize("answer", [lambda review: review.called("Ada"), Review.ignore, Review.no_face])
+def test_faces_that_were_named_elsewhere(album, answer):
+    """An answer about faces that were named meanwhile is refused, and the next question is about others."""
+    review = album.review()
+    asked = review.question.faces
+    for face_id in asked:
+        album.enrol("Elsewhere", face=face_id)
+    with pytest.raises(ConfigError, match="meanwhile"):
+        answer(review)
+    assert {names(album)[face_id] for face_id in asked} == {"Elsewhere"}
+    assert not set(asked) & set(review.question.faces)
+    assert not review.undo()
+
+
+@pytest.mark.parametrize("answer", [lambda review: review.called("Ada"), Review.skip])
+def test_photos_that_were_forgotten_elsewhere(album, tmp_path, answer):
+    """Where the faces of a question are gone, the review goes on with those that are there."""
+    review = album.review()
+    gone = set(review.question.faces)
+    for number in (0, 1, 2, 5):
+        album.forget(photo=tmp_path / f"photos/{number}.png")
+    with contextlib.suppress(ConfigError):
+        answer(review)
+    assert not gone & set(review.question.faces)
+    assert all(match.path for match in review.matches(review.question))
+
+
+def test_a_suggested_person_who_is_gone(album):
+    """Yes about somebody who was merged meanwhile is refused, and asked anew."""
+    review = album.review()
+    person = review.called("Ada")
+    review.called("Bob")
+    album.merge("Bob", "Ada")
+    suggested = replace(review.question, person=person.id)
+    assert not stands(album._store, suggested, review._opened)

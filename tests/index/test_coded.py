@@ -21,15 +21,15 @@ KINDS = ["compressed", "inverted"]
 
 @pytest.fixture(scope="module")
 def faces():
-    """20,000 faces to be held, and a further one of each of 200 people."""
-    rows, _ = synthetic_faces(1000, 21, seed=4)
-    rows = rows.reshape(1000, 21, 128)
+    """10,000 faces to be held, and a further one of each of 200 people."""
+    rows, _ = synthetic_faces(500, 21, seed=4)
+    rows = rows.reshape(500, 21, 128)
     return np.ascontiguousarray(rows[:, :20].reshape(-1, 128)), np.ascontiguousarray(rows[:200, 20])
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def saved(request, faces, tmp_path_factory):
-    """The file of an approximate index of 20,000 faces."""
+    """The file of an approximate index of 10,000 faces."""
     index = create_index(request.param, 128)
     index.add(np.arange(len(faces[0])) * 3, faces[0])
     path = tmp_path_factory.mktemp(request.param) / "faces.index"
@@ -65,10 +65,10 @@ def test_codes_are_used(saved, faces, monkeypatch):
 def test_filters_are_exact_and_full(saved, faces):
     """A filter of far-away faces still gives k of them, the nearest."""
     index, _ = file.load(saved)
-    only = np.arange(15_000, 16_000) * 3
+    only = np.arange(7_000, 8_000) * 3
     hits = index.search(faces[1][:20], 25, only=only)
     flat = create_index("exact", 128)
-    flat.add(only, faces[0][15_000:16_000])
+    flat.add(only, faces[0][7_000:8_000])
     np.testing.assert_array_equal(hits.ids, flat.search(faces[1][:20], 25).ids)
 
 
@@ -83,8 +83,8 @@ def test_vectors_stay_on_disk(saved, faces):
 def test_a_removed_face_leaves_no_trace_in_the_file(saved, faces, tmp_path):
     """After removing and saving, the bytes of the vector are gone, and every other one is there."""
     index, _ = file.load(saved)
-    gone = faces[0][[5, 77, 19_999]]
-    assert index.remove(np.array([5, 77, 19_999]) * 3) == 3
+    gone = faces[0][[5, 77, 9_999]]
+    assert index.remove(np.array([5, 77, 9_999]) * 3) == 3
     file.save(index, tmp_path / "new.index", STAMP)
     written = (tmp_path / "new.index").read_bytes()
     assert not any(row.tobytes() in written for row in gone)
@@ -109,7 +109,7 @@ def test_damaged_vectors_are_noticed_when_used(saved, tmp_path, faces):
 def test_damage_elsewhere_is_noticed_at_once(saved, tmp_path, place):
     """Codes, the vectors' checks, the space between and the length are checked on opening."""
     data = bytearray(saved.read_bytes())
-    rows = 4 * 128 * 20_000
+    rows = 4 * 128 * 10_000
     if place == "end":
         data += b"x"
     else:

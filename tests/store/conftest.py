@@ -68,10 +68,34 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "gallery"
 
 
+BOTH = {
+    *("test_add_photo", "test_changes", "test_files", "test_history", "test_journal", "test_marks", "test_people"),
+    *("test_erasure", "test_recipes", "test_schema", "test_transactions"),
+}
+"""Modules whose tests hold for a gallery in a folder and for one on a server."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is not about the files of SQLite is tested on PostgreSQL too."""
+    names = set(metafunc.fixturenames)
+    if "store" in names:
+        both = metafunc.module.__name__.rpartition(".")[2] in BOTH and not names & {"folder", "start"}
+        alone = not both or metafunc.definition.get_closest_marker("sqlite")
+        metafunc.parametrize("place", ["sqlite", *([] if alone else ["postgresql"])], indirect=True)
+
+
 @pytest.fixture
-def store(folder: Path) -> Iterator[Store]:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where the gallery of a test is: its folder, or a URL."""
+    if request.param == "sqlite":
+        return tmp_path / "gallery"
+    return request.getfixturevalue("server").new_place()
+
+
+@pytest.fixture
+def store(place: Path | str) -> Iterator[Store]:
     """A new gallery."""
-    with Store.open(folder, timeout=5) as opened:
+    with Store.open(place, timeout=5) as opened:
         yield opened
 
 

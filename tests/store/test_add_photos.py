@@ -34,7 +34,7 @@ def analysis(make):
 
 def rows(store):
     """Everything that a gallery holds, as SQLite tells it, except random tokens and times."""
-    with closing(sqlite3.connect(store.path)) as database:
+    with closing(sqlite3.connect(store.folder / "gallery.sqlite")) as database:
         held = {name: database.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall() for name in TABLES}
         path = "SELECT id, root_id, relative, size, mtime_ns, byte_hash, photo_id, error, decoder FROM path ORDER BY id"
         return held | {"path": database.execute(path).fetchall()}

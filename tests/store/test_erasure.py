@@ -37,7 +37,7 @@ def filled(store, make):
 
 def raw_events(store):
     """The journal as SQLite itself tells it."""
-    with closing(sqlite3.connect(store.path)) as raw:
+    with closing(sqlite3.connect(store.folder / "gallery.sqlite")) as raw:
         return raw.execute("SELECT op, pixel_hash, region, person_id, payload FROM event ORDER BY seq").fetchall()
 
 
@@ -62,6 +62,7 @@ def test_a_person_goes_with_all_their_faces(store, filled, make):
     assert store.counts().photos == {"done": 3}
 
 
+@pytest.mark.sqlite
 def test_the_journal_says_nothing_of_them(store, filled):
     """No event names the person, their id, or a place of their faces; as many events as before are there, with their
     ids, and one more that says how much was erased.
@@ -95,6 +96,7 @@ def test_undo_does_not_cross_it(store, filled):
             store.undo(action)
 
 
+@pytest.mark.sqlite
 def test_who_became_part_of_somebody_goes_with_them(store, filled, make):
     """A merged person is erased with the one that they became part of, also in photos that are gone."""
     ada, bob = filled
@@ -110,6 +112,7 @@ def test_who_became_part_of_somebody_goes_with_them(store, filled, make):
     assert [person.id for person in store.people()] == [bob]
 
 
+@pytest.mark.sqlite
 def test_somebody_whom_only_the_journal_knows(store, filled):
     """A name that was taken back is still in the journal; it can be found there, and erased."""
     carol = store.create_person("Carol").id
@@ -122,6 +125,7 @@ def test_somebody_whom_only_the_journal_knows(store, filled):
     assert len(store.people()) == 2
 
 
+@pytest.mark.sqlite
 def test_a_photo_goes_with_everything(store, filled, make):
     """A photo's row, files, faces and decisions go, and its root where it was the only file; people stay."""
     store.mark(photo_id(store, 1), "collage")
@@ -152,6 +156,7 @@ def test_everything_goes(store, filled, make):
     assert min(make.add(store, 1)) > 9
 
 
+@pytest.mark.sqlite
 def test_tombstones_keep_new_faces_out(store, filled, make):
     """In a photo with a tombstone only the faces that are known stay; a photo that was deleted gives none at all; the
     tombstone does not tell the photo.
@@ -162,7 +167,7 @@ def test_tombstones_keep_new_faces_out(store, filled, make):
     store.erase_photos([photo_id(store, 2)], tombstone=True)
     assert make.add(store, 2, PLACES) == []
     assert store.counts().photos == {"done": 2, "no_face": 1}
-    with closing(sqlite3.connect(store.path)) as raw:
+    with closing(sqlite3.connect(store.folder / "gallery.sqlite")) as raw:
         rows = raw.execute("SELECT hash, salt FROM tombstone").fetchall()
     assert len(rows) == 3
     assert len({salt for _, salt in rows}) == 1

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from facesearch.errors import ConfigError, NotFoundError
 from facesearch.store import Store
@@ -155,12 +156,14 @@ def test_events_of_the_first_version(store, make):
     store.enrol([one], ada)
     expected = store.decided([one])
     old = {"source": "user", "confirmed": True}
-    with store._engine.connect().execution_options(immediate=True) as raw, raw.begin():
+    with store.writing():
+        raw = store._work.connection
         for seq, op, payload in raw.exec_driver_sql("SELECT seq, op, payload FROM event").all():
             if "after" in json.loads(payload):
                 after = json.loads(payload)["after"]
                 said = {"source": after["source"], "confirmed": True, "previous": None} if op == "enrol" else old
-                raw.exec_driver_sql("UPDATE event SET payload = ? WHERE seq = ?", (json.dumps(said), seq))
+                change = text("UPDATE event SET payload = :payload WHERE seq = :seq")
+                raw.execute(change, {"payload": json.dumps(said), "seq": seq})
     assert store.replay() == []
     assert store.decided([one]) == expected == {one: Decided(ada, "user", confirmed=True)}
     store.undo(actions(store)[-1])

@@ -109,6 +109,7 @@ def test_evidence_in_rows(store, make):
     assert np.array_equal(rest.vectors, make.vectors(1, seed=2))
 
 
+@pytest.mark.sqlite
 def test_the_evidence_is_found_without_reading_all_vectors(store, make):
     """SQLite goes from the enrolments to their faces and vectors, and scans neither faces nor embeddings."""
     from sqlalchemy import event

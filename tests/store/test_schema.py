@@ -26,6 +26,7 @@ def test_no_id_comes_back(store, make):
 
 
 @pytest.mark.parametrize("table", ["photo", "face", "event", "change"])
+@pytest.mark.sqlite
 def test_tables_whose_ids_leave_are_autoincrement(store, table):
     """SQLite keeps the highest id of every table whose ids leave the database."""
     with store._engine.connect() as connection:

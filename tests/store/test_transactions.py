@@ -102,6 +102,7 @@ def test_a_group_of_photos_is_one_commit(store, make):
         assert connection.exec_driver_sql("SELECT count(*) FROM commit_log").scalar() == 2
 
 
+@pytest.mark.sqlite
 def test_a_full_disk(store, make):
     """A full disk is one of our errors, with a way out, and leaves what was committed before."""
     make.add(store, 1)
@@ -118,6 +119,7 @@ def test_a_full_disk(store, make):
     assert store.counts().faces == 2
 
 
+@pytest.mark.sqlite
 def test_a_read_only_database(store):
     """A database that cannot be written is one of our errors."""
     with pytest.raises(StoreError) as caught, store.writing():  # noqa: PT012
