@@ -105,6 +105,8 @@ def _show(receipt: "Receipt", *, photo: Path | None, tombstone: bool) -> None:
     rows += _block("for", _sought(found))
     if receipt.clean:
         rows.append(("left", ("the name in the paths of photos that stay" if found.kept_paths else "nothing", "bold")))
+    if not receipt.database_searched:
+        rows.append(("not searched", ("the database: it is a server's, so its files are not here", "bold")))
     rows += _block(("left", "bold red"), [f"{one.kind}: {one.count:,} in {one.path}" for one in found.remnants])
     more = len(found.kept_paths) - SHOWN_PATHS
     rows += _block(

@@ -132,6 +132,7 @@ def forget(store: Store, doomed: Doomed | None, *, tombstone: bool, index: str, 
         search=found,
         earlier=bool(done),
         out_of_reach=(*OUT_OF_REACH, *store.out_of_reach),
+        database_searched=not store.out_of_reach,
     )
 
 

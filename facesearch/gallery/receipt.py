@@ -70,7 +70,7 @@ class Receipt:
 
     ``derived`` says of each thing that is made from the faces what became of it. ``earlier`` says that something which
     had been cut short was completed first; its vectors and names are not known any more, so only its ids were looked
-    for.
+    for. A database on a server is written anew but not searched: ``database_searched`` is False.
     """
 
     people: int
@@ -83,10 +83,11 @@ class Receipt:
     search: Search
     earlier: bool = False
     out_of_reach: tuple[str, ...] = OUT_OF_REACH
+    database_searched: bool = True
 
     @property
     def clean(self) -> bool:
-        """Whether nothing remains but the paths of photos that stay."""
+        """Whether nothing was found but the paths of photos that stay, in what could be searched."""
         return not self.search.remnants
 
 
