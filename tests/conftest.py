@@ -42,12 +42,13 @@ REAL = {
     "sample_folder",
     "sample_gallery",
     "sample_copy",
+    "server",
 }
-"""Fixtures that need the real models or the sample photos: every test that asks for one is slow."""
+"""Fixtures that need the real models, the sample photos or a server: every test that asks for one is slow."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Nobody has to remember the mark: whatever uses the real models is slow."""
+    """Nobody has to remember the mark: whatever uses the real models or a server is slow."""
     for item in items:
         if REAL & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)

@@ -65,6 +65,7 @@ def test_contracts_catch_liars():
         check_embedder(Long())
 
 
+@pytest.mark.slow
 def test_synthetic_faces_are_as_far_apart_as_real_ones():
     """Quantiles of the distances of one person's faces and of strangers' are those measured on real embeddings."""
     measured = json.loads(files("facesearch.testing").joinpath("spectra.json").read_text())["quantiles"]

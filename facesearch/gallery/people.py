@@ -48,12 +48,14 @@ def person_called(store: Store, name: str) -> Person:
 
 
 def known_person(store: Store, name: str) -> Person | None:
-    """The person of this name, or with this id; None where there is none.
+    """The person of this name, whatever its case, or with this id; None where there is none.
 
     Raises:
         ConfigError: several people have the name; the hint lists their ids.
     """
-    found = [person for person in store.people() if person.id == name] or store.find_people(name)
+    with suppress(ValueError, NotFoundError):
+        return store.person(str(uuid.UUID(name)))
+    found = store.find_people(name)
     if len(found) > 1:
         ids = ", ".join(f"{person.id} ({person.faces} faces)" for person in found)
         raise ConfigError(f"{len(found)} people are called {name!r}", hint=f"give the id instead of the name: {ids}")
@@ -61,20 +63,14 @@ def known_person(store: Store, name: str) -> Person | None:
 
 
 def the_person(store: Store, name: str) -> Person:
-    """The person of this name, whatever its case, or with this id.
+    """The person of this name, or with this id; see ``known_person``.
 
     Raises:
         NotFoundError: there is nobody; the hint lists those whose names are spelt alike.
         ConfigError: several people have the name; the hint lists their ids.
     """
-    with suppress(ValueError, NotFoundError):
-        return store.person(str(uuid.UUID(name)))
-    found = store.find_people(name)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        ids = ", ".join(f"{person.id} ({person.faces} faces)" for person in found)
-        raise ConfigError(f"{len(found)} people are called {name!r}", hint=f"give the id instead of the name: {ids}")
+    if found := known_person(store, name):
+        return found
     names = {fold(person.name): person.name for person in store.people()}
     alike = [names[near] for near in difflib.get_close_matches(fold(name), names)]
     hint = f"did you mean {' or '.join(map(repr, alike))}?" if alike else "facesearch people lists everybody"

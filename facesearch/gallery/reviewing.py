@@ -12,6 +12,7 @@ from facesearch.gallery.people import known_person, person_called
 from facesearch.gallery.pictures import face_crop
 from facesearch.gallery.review_groups import Groups
 from facesearch.gallery.review_open import read_open, stands
+from facesearch.store.people import fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -250,8 +251,8 @@ class Review:
         return found
 
     def _begun(self, name: str) -> Person:
-        start = name.rstrip("*").strip().casefold()
-        found = [person for person in self._store.people() if start and person.name.casefold().startswith(start)]
+        start = fold(name.rstrip("*").strip())
+        found = [person for person in self._store.people() if start and fold(person.name).startswith(start)]
         if len(found) == 1:
             return found[0]
         names = ", ".join(person.name for person in found[:5])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from facesearch.identify.words import plural
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -47,9 +49,9 @@ def _head(head: Deed, action: Action, names: Mapping[str, str], others: Mapping[
     moved = sum(deed.count for deed in action.deeds if deed.op == "enrol")
     who = _name(head.person_id, names)
     if head.op == "merge":
-        return f"{', '.join(head.payload.get('names', ['somebody']))} became part of {who} ({_faces(moved)})"
+        return f"{', '.join(head.payload.get('names', ['somebody']))} became part of {who} ({plural(moved, 'face')})"
     if head.op == "split":
-        return f"{who} was split off {head.payload.get('name', 'somebody')} ({_faces(moved)})"
+        return f"{who} was split off {head.payload.get('name', 'somebody')} ({plural(moved, 'face')})"
     if head.op == "forget":
         return "something was forgotten for good"
     of = others.get(str(head.payload.get("of")))
@@ -59,7 +61,7 @@ def _head(head: Deed, action: Action, names: Mapping[str, str], others: Mapping[
 
 def _many(op: str, deeds: Sequence[Deed]) -> str:
     """Deeds of one kind about many people, summed up."""
-    some, people = _faces(sum(deed.count for deed in deeds)), f"{len(deeds):,} people"
+    some, people = plural(sum(deed.count for deed in deeds), "face"), f"{len(deeds):,} people"
     said = {
         "create_person": f"{people} are new",
         "delete_person": f"{people} are gone",
@@ -73,7 +75,7 @@ def _many(op: str, deeds: Sequence[Deed]) -> str:
 
 
 def _deed(deed: Deed, names: Mapping[str, str]) -> str:
-    who, some = _name(deed.person_id, names), _faces(deed.count)
+    who, some = _name(deed.person_id, names), plural(deed.count, "face")
     if deed.op == "create_person":
         return f"{deed.payload.get('name', 'somebody')} is new"
     if deed.op == "rename":
@@ -97,7 +99,3 @@ def _deed(deed: Deed, names: Mapping[str, str]) -> str:
 
 def _name(person_id: str | None, names: Mapping[str, str]) -> str:
     return names.get(person_id or "", "somebody")
-
-
-def _faces(count: int) -> str:
-    return f"{count:,} face{'' if count == 1 else 's'}"

@@ -22,6 +22,9 @@ from facesearch.evaluation.clustering import PRECISION, choose, compared, evalua
 from facesearch.evaluation.clustering_scores import score
 from facesearch.testing import synthetic_faces
 
+# Tests of some tenths of a second and more: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 app = typer.Typer(cls=Commands, rich_markup_mode=None, pretty_exceptions_enable=False)
 evaluate_app = typer.Typer(rich_markup_mode=None)
 evaluate_app.command(help=lesson(clustering))(clustering)

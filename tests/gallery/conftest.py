@@ -57,10 +57,11 @@ BOTH = {"test_indexing", "test_people", "test_journal", "test_curating", "test_p
 
 def pytest_generate_tests(metafunc):
     """What is not about the files of SQLite is tested on PostgreSQL too."""
-    if "gallery" in metafunc.fixturenames:
+    if "place" in metafunc.fixturenames:
         both = metafunc.module.__name__.rpartition(".")[2] in BOTH
         alone = not both or metafunc.definition.get_closest_marker("sqlite")
-        metafunc.parametrize("place", ["sqlite", *([] if alone else ["postgresql"])], indirect=True)
+        places = ["sqlite"] if alone else ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+        metafunc.parametrize("place", places, indirect=True)
 
 
 @pytest.fixture

@@ -15,6 +15,9 @@ from facesearch.store import FileStamp, Store
 
 from .albums import ROOT, Album
 
+# Tests of some tenths of a second and more: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def album(tmp_path):

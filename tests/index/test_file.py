@@ -118,7 +118,15 @@ def test_newer_version_says_so(whole):
 
 @pytest.mark.parametrize(
     "lie",
-    [{"engine": "hnsw"}, {"engine": "exact"}, {"engine": []}, {"dim": 4}, {"dim": None}, {"count": 3}, {"seq": ...}],
+    [
+        {"engine": "hnsw"},
+        {"engine": "compressed"},
+        {"engine": []},
+        {"dim": 4},
+        {"dim": None},
+        {"count": 3},
+        {"seq": ...},
+    ],
 )
 def test_header_that_does_not_fit(tmp_path, monkeypatch, lie):
     """A header with a right checksum that does not fit the payload is refused too."""

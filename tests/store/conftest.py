@@ -81,7 +81,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "store" in names:
         both = metafunc.module.__name__.rpartition(".")[2] in BOTH and not names & {"folder", "start"}
         alone = not both or metafunc.definition.get_closest_marker("sqlite")
-        metafunc.parametrize("place", ["sqlite", *([] if alone else ["postgresql"])], indirect=True)
+        places = ["sqlite"] if alone else ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+        metafunc.parametrize("place", places, indirect=True)
 
 
 @pytest.fixture

@@ -223,7 +223,7 @@ def act(store, faces, what, which, who, other):
         pass
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps)
 def test_any_history_goes_back_and_comes_again(tmp_path_factory, make, history):
     """After any decisions: no event was ever rewritten; the journal on emptied tables gives the same state; a photo
