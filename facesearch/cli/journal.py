@@ -188,7 +188,8 @@ def _show(turned: "Sequence[Entry]", done: str, nothing: str, *, as_json: bool) 
 def _waiting(waiting: "Sequence[Unplaced]") -> None:
     if not waiting:
         return
-    tell(f"{plural(len(waiting), 'decision')} wait for faces that are not in the gallery:")
+    wait = "waits" if len(waiting) == 1 else "wait"
+    tell(f"{plural(len(waiting), 'decision')} {wait} for faces that are not in the gallery:")
     counts: dict[str, int] = {}
     for one in waiting:
         who = one.person or "not named"

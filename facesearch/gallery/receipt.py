@@ -30,8 +30,11 @@ OUT_OF_REACH = (
 )
 """What no deletion in a gallery can undo."""
 
-_LABELS = {"path": "path", "root": "path", "person": "other name", "event": "other name"}
-"""What a text in a table is, where it contains what was looked for and rightly stays."""
+_OTHER = "other name"
+_LABELS = {"path.relative": "path", "root.folder": "path"} | dict.fromkeys(
+    ("person.name", "person.folded", "event.payload"), _OTHER
+)
+"""What a text in a column is, where it contains what was looked for and rightly stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +154,11 @@ def _judge(store: Store, hits: Sequence[Hit]) -> _Finding:
         else:
             finding.remnants[hit.kind, str(hit.file)] += 1
     for needle, some in by_needle.items():
-        held = ((_LABELS.get(column.partition(".")[0], "chance"), value) for column, value in store.values_with(needle))
+        held = ((_LABELS.get(column, "chance"), value) for column, value in store.values_with(needle))
         explained = Explained(needle, held)
         for hit in some:
             label = explained.label(hit) or ("chance" if by_chance(hit) else None)
-            finding.other_names |= label == "other name"
+            finding.other_names |= label == _OTHER
             finding.chance += label == "chance"
             if label is None:
                 finding.remnants[hit.kind, str(hit.file)] += 1

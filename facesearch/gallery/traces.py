@@ -27,6 +27,8 @@ SHORTEST = 3
 _CHANCE = 5
 """Bytes. A shorter text than this occurs in numbers by chance, so it counts only among other text."""
 
+_HEX = frozenset(b"0123456789abcdef-")
+
 _AROUND = 64
 _BUFFER = 8 << 20
 _WORD = np.dtype("<u8")
@@ -188,11 +190,16 @@ def spellings(name: str) -> set[bytes]:
 
 
 def by_chance(hit: Hit) -> bool:
-    """Whether a short text is not among text: fewer than six of the eight bytes around it are letters and the like."""
+    """Whether a short text is not among text: fewer than six of the eight bytes around it are letters and the like.
+
+    Nor where it stands amid hexadecimal digits: "ada" may be the end of one hash and the beginning of the next.
+    """
     if len(hit.needle) >= _CHANCE:
         return False
-    around = surroundings(hit, 4)
-    beside = around[0] + around[1]
+    before, after = surroundings(hit, 8)
+    if len(before + after) == 16 and _HEX.issuperset(before + after):
+        return True
+    beside = before[-4:] + after[:4]
     return sum(1 for byte in beside if byte == 0 or 0x20 <= byte < 0x7F) < 6 * len(beside) / 8
 
 
