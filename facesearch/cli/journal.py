@@ -76,7 +76,9 @@ def undo(which: WhichArgument = "1", *, gallery: GalleryOption = None, as_json: 
     """
     with open_gallery(gallery) as opened:
         turned = opened.undo(_which(which))
-    _show(turned, "took back", "nothing to take back", as_json=as_json)
+        final = not turned and any(entry.final for entry in opened.log())
+    nothing = "nothing to take back" + (" since something was forgotten: what came before is final" if final else "")
+    _show(turned, "took back", nothing, as_json=as_json)
 
 
 def redo(which: WhichArgument = "1", *, gallery: GalleryOption = None, as_json: JsonOption = False) -> None:

@@ -113,7 +113,7 @@ def _document(begun: "Review", limit: int | None) -> "Document":
         "questions": [_question(begun, question) for question in plan.questions[:limit]],
         "faces": plan.faces,
         "answers": plan.answers,
-        "settles": plan.settles,
+        "settles": round(plan.settles, 1),
     }
 
 
@@ -125,7 +125,7 @@ def _question(begun: "Review", question: "Question") -> "Document":
         "person_id": question.person,
         "chance": question.chance,
         "distance": question.distance,
-        "settles": question.expected,
+        "settles": round(question.expected, 1),
         "groups": list(question.sizes),
         "faces": [{"path": match.path, "face": face_document(match.face)} for match in begun.matches(question)],
     }

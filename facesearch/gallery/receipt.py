@@ -31,9 +31,10 @@ OUT_OF_REACH = (
 """What no deletion in a gallery can undo."""
 
 _OTHER = "other name"
-_LABELS = {"path.relative": "path", "root.folder": "path"} | dict.fromkeys(
-    ("person.name", "person.folded", "event.payload"), _OTHER
-)
+_LABELS = {
+    **dict.fromkeys(("path.relative", "path.error", "root.folder"), "path"),
+    **dict.fromkeys(("person.name", "person.folded", "event.payload"), _OTHER),
+}
 """What a text in a column is, where it contains what was looked for and rightly stays."""
 
 
@@ -157,7 +158,7 @@ def _judge(store: Store, hits: Sequence[Hit]) -> _Finding:
         held = ((_LABELS.get(column, "chance"), value) for column, value in store.values_with(needle))
         explained = Explained(needle, held)
         for hit in some:
-            label = explained.label(hit) or ("chance" if by_chance(hit) else None)
+            label = "chance" if by_chance(hit) else explained.label(hit)
             finding.other_names |= label == _OTHER
             finding.chance += label == "chance"
             if label is None:

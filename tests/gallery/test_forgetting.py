@@ -229,6 +229,14 @@ def test_somebody_of_the_same_name(full, gallery, album):
     assert [person.id for person in gallery.people() if person.name == "Jo"] == twins[1:]
 
 
+@pytest.mark.parametrize(("text", "clean"), [("0123456789dad0123456789", True), ("deadbeef dad 0123456789", False)])
+def test_a_short_name_amid_hexadecimal_digits(full, gallery, text, clean):
+    """Three letters that may end one hash and begin the next are no trace of a person who is called so; a word is."""
+    gallery.enrol("dad", face=1)
+    (gallery.folder / "stray.txt").write_text(text)
+    assert gallery.forget("dad").clean == clean
+
+
 def test_the_same_picture_under_another_hash(full, album, gallery):
     """A vector that a face which stays has too, bit by bit, is no remnant; the receipt counts it."""
     _, vectors = full
