@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import facesearch
+from facesearch.store.migrate import known_revisions
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SITE = sysconfig.get_paths()["purelib"]
