@@ -14,7 +14,16 @@ from facesearch.store.decisions import difference
 from facesearch.store.journal import ABOUT_PEOPLE, Draft, Standing, follow, standings
 from facesearch.store.marks import MarkStore
 from facesearch.store.region import pair_up, to_stored
-from facesearch.store.schema import ApartRow, EnrolmentRow, EventRow, IgnoredRow, PersonRow, PhotoRow, RejectionRow
+from facesearch.store.schema import (
+    ApartRow,
+    ClusterRow,
+    EnrolmentRow,
+    EventRow,
+    IgnoredRow,
+    PersonRow,
+    PhotoRow,
+    RejectionRow,
+)
 from facesearch.store.values import Place, Unplaced
 
 if TYPE_CHECKING:
@@ -216,6 +225,10 @@ class HistoryStore(MarkStore):
             if place in found:
                 rows.append((found[place], decided.get(found[place], NOTHING), then))
         self._put_decided(rows)
+        # A face that may be with another one again leaves the group that it came into meanwhile, to be grouped anew.
+        freed = [face_id for face_id, before, then in rows if before.apart - then.apart]
+        for some in chunks(freed):
+            self._write(delete(ClusterRow).where(ClusterRow.face_id.in_(some)))
         self._record(drafts)
 
 

@@ -79,6 +79,17 @@ def test_a_face_split_from_a_group_stays_out(gallery, tmp_path):
         gallery.split_cluster(group.id, [faces[0], faces[1], faces[3]])
 
 
+def test_a_split_is_taken_back(gallery, tmp_path):
+    """Faces that were split from a group are in it again after undo, though they were grouped with each other since."""
+    faces = [face for (face,) in fill(gallery, tmp_path / "p", [RED], [RED], [RED], [RED], [RED])]
+    (group,) = gallery.cluster().clusters
+    gallery.split_cluster(group.id, faces[:2])
+    assert len(gallery.cluster().clusters) == 2
+    gallery.undo()
+    (again,) = gallery.cluster().clusters
+    assert (again.id, sorted(match.face.id for match in again.matches)) == (group.id, faces)
+
+
 def test_rejecting(gallery, tmp_path):
     """A face is said not to be the person it was given to, or another one; a folder does not give it back."""
     (one,), (two,) = fill(gallery, tmp_path / "p" / "Ada", [RED], [RED])
