@@ -223,7 +223,7 @@ def _nearest(store: Store, recipe: Recipe, centers: Sequence[NDArray[np.float32]
     enrolled = store.enrolled(recipe)
     if not len(enrolled.vectors):
         return [None] * len(centers)
-    names = {person.id: person.name for person in store.people()}
+    names = store.names()
     found: list[Candidate | None] = []
     for center in centers:
         apart = np.clip(2 - 2 * (enrolled.vectors @ center), 0, 4)

@@ -65,7 +65,7 @@ class EvidenceCache:
             if held is not None and held[0] == key:
                 return held[1]
             stored = self._store.enrolled(recipe)
-            names = {person.id: person.name for person in self._store.people()}
+            names = self._store.names()
         found = Evidence(stored, Enrolled.of(stored.vectors, stored.person_ids), names, state.enrolments)
         self._held = key, found
         return found

@@ -34,10 +34,10 @@ class Entry:
 def log(store: Store) -> list[Entry]:
     """Everything that was decided, the latest first."""
     with store.reading():
-        actions, people = store.actions(), store.people()
+        actions, people = store.actions(), store.names()
     undone = set(_undone(actions))
     barrier = _barrier(actions)
-    names = names_in(actions) | {person.id: person.name for person in people}
+    names = names_in(actions) | people
     known = {action.id: action for action in actions}
     return [
         Entry(

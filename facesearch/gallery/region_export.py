@@ -82,7 +82,7 @@ def export_regions(store: Store, output: Path | None, *, dry_run: bool, progress
         if file.photo_id is not None:
             by_photo[file.photo_id].append(file.path)
     base = _common([path for paths in by_photo.values() for path in paths])
-    names = {person.id: person.name for person in store.people()}
+    names = store.names()
     known = frozenset(map(fold, names.values()))
     tally = _Tally()
     done = 0

@@ -63,7 +63,7 @@ def train_svm(
     """
     with store.reading():
         enrolled, mark = store.enrolled(recipe), store.state().enrolments
-        names = {person.id: person.name for person in store.people()}
+        names = store.names()
     current = _kept_svm(store, recipe, mark) is not None
     machine = trained_svm(store, recipe, enrolled, without_photo=None, mark=mark)
     people, faces = len(machine.people if machine else ()), len(enrolled.person_ids)

@@ -239,7 +239,7 @@ class ErasureStore(RemnantStore):
 
     def _all_traces(self) -> Erased:
         events = self.events()
-        living: Mapping[str, str] = {person.id: person.name for person in self.people()}
+        living: Mapping[str, str] = self.names()
         gone = gone_people(events, ())
         names = {*living.values(), *(name for held in gone.values() for name in held)}
         names |= {name for event in events for name in event.payload.get("names", ())}

@@ -142,7 +142,7 @@ class HistoryStore(MarkStore):
         """Give faces that are new what the journal says of them; no new decision is recorded."""
         held = [(face_id, one.decided) for face_id, one in faces if one.decided != NOTHING]
         if held:
-            names = dict(self._work.connection.execute(select(PersonRow.id, PersonRow.name)).all())
+            names = self.names()
             self._put_decided([(face_id, NOTHING, decided.limited(names)) for face_id, decided in held])
 
     def _turn(self, action: str, op: str) -> None:
@@ -185,7 +185,7 @@ class HistoryStore(MarkStore):
     def _apply(self, net: _Net) -> None:
         """Go the way of ``net``, where its beginning still is how things are, and record each step."""
         connection = self._work.connection
-        names: dict[str, str] = dict(connection.execute(select(PersonRow.id, PersonRow.name)).all())
+        names = self.names()
         for person_id, (before, after) in net.people.items():
             if names.get(person_id) != before:
                 raise _conflict(f"the name of {before or after!r} was changed since")

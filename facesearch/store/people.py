@@ -103,6 +103,11 @@ class PeopleStore(DecisionStore):
             return []
         return self._people(PersonRow.folded == fold(" ".join(name.split())))
 
+    def names(self) -> dict[str, str]:
+        """Everybody's name, by id."""
+        with self._reader() as connection:
+            return dict(connection.execute(select(PersonRow.id, PersonRow.name)).all())
+
     def people(self) -> list[Person]:
         """Everybody, by name, with how many faces and photos they were enrolled with."""
         return self._people(None)
