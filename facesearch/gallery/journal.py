@@ -33,23 +33,7 @@ class Entry:
 
 def log(store: Store) -> list[Entry]:
     """Everything that was decided, the latest first."""
-    with store.reading():
-        actions, people = store.actions(), store.names()
-    undone = set(_undone(actions))
-    barrier = _barrier(actions)
-    names = names_in(actions) | people
-    known = {action.id: action for action in actions}
-    return [
-        Entry(
-            action.id[:SHORT],
-            action.at,
-            wording(action, names, known),
-            sum(deed.count for deed in action.deeds),
-            action.id in undone,
-            action.seq <= barrier,
-        )
-        for action in reversed(actions)
-    ]
+    return list(_told(store).values())
 
 
 def undo(store: Store, which: int | str = 1) -> list[Entry]:
@@ -101,8 +85,29 @@ def redo(store: Store, which: int | str = 1) -> list[Entry]:
 
 
 def _entries(store: Store, chosen: list[Action]) -> list[Entry]:
-    by_id = {entry.id: entry for entry in log(store)}
-    return [by_id[action.id[:SHORT]] for action in chosen]
+    told = _told(store)
+    return [told[action.id] for action in chosen]
+
+
+def _told(store: Store) -> dict[str, Entry]:
+    """What was decided by the whole id of each action, which alone is sure to be its own; the latest first."""
+    with store.reading():
+        actions, people = store.actions(), store.names()
+    undone = set(_undone(actions))
+    barrier = _barrier(actions)
+    names = names_in(actions) | people
+    known = {action.id: action for action in actions}
+    return {
+        action.id: Entry(
+            action.id[:SHORT],
+            action.at,
+            wording(action, names, known),
+            sum(deed.count for deed in action.deeds),
+            action.id in undone,
+            action.seq <= barrier,
+        )
+        for action in reversed(actions)
+    }
 
 
 def _undone(actions: list[Action]) -> list[str]:

@@ -116,6 +116,20 @@ def test_names_move_to_another_machine(named, fake, tmp_path, open_gallery):
     assert names(after) == {"Ada": 2, "Bob": 1}
 
 
+def test_actions_whose_ids_begin_alike(named, fake, tmp_path, open_gallery):
+    """What was taken back is told of that very action, though the digits that are shown of its id are another's too."""
+    named.export_journal(tmp_path / "names.jsonl")
+    head, *lines = (tmp_path / "names.jsonl").read_text().splitlines()
+    alike = [spoil(line, action="aaaaaaaa" + json.loads(line)["action"][8:]) for line in lines]
+    (tmp_path / "alike.jsonl").write_text("\n".join([head, *alike]))
+    other = open_gallery(tmp_path / "other", fake)
+    other.index(tmp_path / "photos")
+    other.import_journal(tmp_path / "alike.jsonl")
+    assert [entry.what for entry in other.undo(2)] == ["Bob is called Robert", "Bob is new; 1 face given to Bob"]
+    with pytest.raises(ConfigError, match="3 actions begin"):
+        other.undo("aaaaaaaa")
+
+
 def test_two_journals_become_one(named, fake, tmp_path, open_gallery):
     """What two galleries decided about different things holds after an import; about one thing, the later counts."""
     named.export_journal(tmp_path / "first.jsonl")
