@@ -1,4 +1,4 @@
-"""``train``: learn from the faces that have a name."""
+"""``train``: learn from the faces that have a name, or from a folder of people."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +9,7 @@ from facesearch.cli.options import FpirOption, GalleryOption, JsonOption
 from facesearch.cli.output import Cell, emit, hint, plural, say, table
 from facesearch.cli.session import open_gallery
 from facesearch.cli.teaching import lesson
+from facesearch.cli.training_embedder import embedder
 
 if TYPE_CHECKING:
     from facesearch.gallery.training import Training
@@ -21,10 +22,11 @@ LISTED = 20
 
 
 def train(context: typer.Context) -> None:
-    """Learn from the faces that have a name.
+    """Learn from the faces that have a name, or train a network.
 
-    Example:
+    Examples:
       facesearch train svm --report
+      facesearch train embedder ./people --output ./model
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -71,6 +73,7 @@ def svm(
 
 train_app.callback()(train)
 train_app.command(help=lesson(svm))(svm)
+train_app.command(help=lesson(embedder))(embedder)
 
 
 def _show(done: "Training", rate: float) -> None:

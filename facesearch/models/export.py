@@ -167,16 +167,13 @@ def _store(data: bytes, path: Path) -> None:
         raise ModelError(DEFAULT_DETECTOR, f"cannot store {path}: {exc.strerror or exc}") from exc
 
 
-def _main(weights: str, target: str) -> None:
-    """The exporting process: Keras to ONNX, with input and output given the names that ``FacenetEmbedder`` uses."""
+def to_onnx(model: Any, size: int, target: str) -> None:  # noqa: ANN401 - a keras.Model
+    """Write a Keras model of standardized crops, (n, size, size, 3), as ONNX: ``image`` in, ``embedding`` out."""
     import numpy as np
     import onnx
 
-    from facesearch.models.facenet_keras import load_keras_model
-
-    model = load_keras_model(Path(weights))
     # Keras exports only a model that has been called.
-    model(np.zeros((1, 160, 160, 3), np.float32))
+    model(np.zeros((1, size, size, 3), np.float32))
     model.export(target, format="onnx", verbose=False)
     exported = onnx.load(target)
     # Numbered by position, because Keras and tf2onnx make up other names from version to version, and the ranges of the
@@ -196,6 +193,13 @@ def _main(weights: str, target: str) -> None:
     del exported.graph.value_info[:]
     onnx.checker.check_model(exported)
     onnx.save(exported, target)
+
+
+def _main(weights: str, target: str) -> None:
+    """The exporting process."""
+    from facesearch.models.facenet_keras import load_keras_model
+
+    to_onnx(load_keras_model(Path(weights)), 160, target)
 
 
 def _fold_scales(graph: Any) -> None:  # noqa: ANN401 - onnx ships no types

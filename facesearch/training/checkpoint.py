@@ -1,0 +1,113 @@
+"""The state of a training on disk: written whole or not at all, and refused where it is of another training."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facesearch.errors import ConfigError
+from facesearch.training.watch import Watch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from facesearch.training.trainer import Epoch
+
+STATE = "checkpoint.npz"
+BEST = "best.npz"
+
+
+class Checkpoints:
+    """Keeps the newest and the best weights in a folder.
+
+    Args:
+        folder: made where it is missing.
+        key: says which training it is: a text that differs wherever settings, network or faces differ.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self._folder = folder
+        self._key = key
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def save(
+        self,
+        model: Any,  # noqa: ANN401 - Keras
+        optimizer: Any,  # noqa: ANN401
+        epochs: list[Epoch],
+        *,
+        steps: int,
+        watch: Watch,
+        best: bool,
+    ) -> None:
+        """Keep the state after an epoch; ``best`` keeps its weights as the best ones too.
+
+        Raises:
+            ConfigError: it cannot be written.
+        """
+        # Not only the weights: dropout keeps the state of its random numbers in a variable.
+        weights = _numbered("w", model.variables)
+        if best:
+            self._write(BEST, weights)
+        told = [{**asdict(epoch), "tar": [*map(list, epoch.tar.items())]} for epoch in epochs]
+        about = {"key": self._key, "steps": steps, "watch": asdict(watch), "epochs": told}
+        # In one file, so that weights and history are never of two epochs.
+        self._write(STATE, {**weights, **_numbered("o", optimizer.variables), "about": np.array(json.dumps(about))})
+
+    def load(self, model: Any, optimizer: Any) -> tuple[list[Epoch], int, Watch] | None:  # noqa: ANN401
+        """Bring model and optimizer into the state that was kept; None where nothing was.
+
+        Raises:
+            ConfigError: it is of another training, or damaged.
+        """
+        from facesearch.training.trainer import Epoch
+
+        path = self._folder / STATE
+        if not path.exists():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as held:
+                about = json.loads(str(held["about"]))
+                if about["key"] != self._key:
+                    raise ConfigError(
+                        f"{self._folder} holds another training: other photos, network or settings",
+                        hint="give another --output, or delete that folder to begin anew",
+                    )
+                _assign(held, "w", model.variables)
+                _assign(held, "o", optimizer.variables)
+            epochs = [Epoch(**{**one, "tar": dict(one["tar"])}) for one in about["epochs"]]
+            return epochs, int(about["steps"]), Watch(**about["watch"])
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as exc:
+            raise ConfigError(
+                f"{path} is damaged: {exc}", hint="delete it to begin anew, or give another --output"
+            ) from exc
+
+    def take_best(self, model: Any) -> None:  # noqa: ANN401
+        """Give the model the weights of its best epoch."""
+        with np.load(self._folder / BEST, allow_pickle=False) as held:
+            _assign(held, "w", model.variables)
+
+    def _write(self, name: str, arrays: dict[str, Any]) -> None:
+        scratch = self._folder / f".{name}.part"
+        try:
+            with scratch.open("wb") as file:
+                np.savez(file, **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            scratch.replace(self._folder / name)
+        except OSError as exc:
+            scratch.unlink(missing_ok=True)
+            raise ConfigError(f"cannot write {self._folder / name}: {exc.strerror or exc}") from exc
+
+
+def _numbered(prefix: str, variables: list[Any]) -> dict[str, Any]:
+    return {f"{prefix}{place}": np.asarray(one) for place, one in enumerate(variables)}
+
+
+def _assign(held: Any, prefix: str, variables: list[Any]) -> None:  # noqa: ANN401
+    for place, one in enumerate(variables):
+        one.assign(held[f"{prefix}{place}"])

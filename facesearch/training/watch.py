@@ -1,0 +1,54 @@
+"""When training goes nowhere it is better to stop and say why than to burn hours."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+COLLAPSED = 0.02
+"""Mean squared distance of two embeddings below which all are alike: strangers are at about 2, a person's own faces at
+0.4, and the margin alone is 0.2.
+"""
+
+STARVED = 0.002
+"""Share of active triplets below which a batch of a thousand anchors teaches with a couple of them."""
+
+PATIENCE = 20
+"""So many steps in a row make it certain."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """Counts steps in a row that went wrong; a mutable value that is kept with the checkpoint."""
+
+    collapsed: int = 0
+    starved: int = 0
+    diverged: bool = False
+
+    def see(self, *, spread: float, share: float, loss: float) -> str | None:
+        """Take in a step.
+
+        Args:
+            spread: mean squared distance of two embeddings of the batch.
+            share: of candidates that gave an active triplet.
+            loss: of the step.
+
+        Returns:
+            Why to stop and what to try, or None to go on.
+        """
+        self.diverged = math.isnan(loss)
+        self.collapsed = self.collapsed + 1 if spread < COLLAPSED else 0
+        self.starved = self.starved + 1 if share < STARVED else 0
+        if self.diverged:
+            return "the loss is not a number any more: take a smaller --learning-rate"
+        if self.collapsed >= PATIENCE:
+            return (
+                "all embeddings have become alike: take a smaller --learning-rate, "
+                "or --mining semi-hard, which is less prone to it"
+            )
+        if self.starved >= PATIENCE:
+            return (
+                "hardly a triplet of a batch is hard any more: nothing is left to learn from these photos; "
+                "add people, take larger batches (--faces), or stop here"
+            )
+        return None

@@ -1,0 +1,76 @@
+"""From a folder of people to a model that ONNX Runtime runs."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facesearch.errors import ConfigError
+from facesearch.models.runtime import Network
+from facesearch.models.standardize import standardize, unit_rows
+from facesearch.training.collecting import faces_of_tree
+from facesearch.training.embedder import Plan, train_embedder
+from facesearch.training.faces import TrainingFaces, split_by_person
+from facesearch.training.settings import TrainSettings
+
+
+def _painted(people=14, each=4, size=64):
+    """People as coarse patterns in noise."""
+    random = np.random.default_rng(1)
+    owners = np.repeat(np.arange(people), each)
+    clean = np.kron(random.integers(0, 255, (people, 8, 8, 3))[owners], np.ones((1, size // 8, size // 8, 1)))
+    crops = np.clip(clean + random.normal(0, 40, clean.shape), 0, 255).astype(np.uint8)
+    return TrainingFaces(crops, owners, np.arange(len(owners)), tuple(map(str, range(people))))
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_split_by_person(share):
+    """Nobody is on both sides, everybody is on one, and the same seed draws the same people."""
+    people = np.repeat(np.arange(100), 3)
+    learn, check = split_by_person(people, share, seed=4)
+    assert not set(people[learn]) & set(people[check])
+    assert len(learn) + len(check) == len(people)
+    assert len(set(people[check])) == round(100 * share)
+    assert (split_by_person(people, share, seed=4)[1] == check).all()
+    assert (split_by_person(people, share, seed=5)[1].tolist()) != check.tolist()
+
+
+def test_too_few_to_split():
+    """Where the people kept back would be a handful, training is refused."""
+    with pytest.raises(ConfigError, match="too few"):
+        split_by_person(np.repeat(np.arange(20), 3), 0.2, seed=0)
+
+
+def test_the_model_is_whole(tmp_path):
+    """The ONNX file gives what the Keras file gives, and training.json tells what it was made from."""
+    import keras
+
+    faces = _painted(people=40)
+    done = train_embedder(
+        faces, tmp_path, Plan("small", None, 0.3), TrainSettings(epochs=1, faces=40), weights=lambda: tmp_path
+    )
+    images = standardize(faces.crops[:3])
+    model = keras.models.load_model(done.result.keras)
+    by_keras = unit_rows(np.asarray(model(images, training=False)))
+    by_onnx = unit_rows(Network("own", done.result.onnx, threads=1)(["embedding"], image=images)[0])
+    np.testing.assert_allclose(by_onnx, by_keras, atol=1e-4)
+    about = json.loads(done.result.about.read_text())
+    assert (about["size"], about["dim"], about["sha256"]) == (64, 128, done.result.sha256)
+    assert [epoch["number"] for epoch in about["epochs"]] == [0, 1]
+    assert Image.open(done.result.curve).size == (960, 600)
+
+
+def test_one_photo_in_two_folders(front_end, samples, tmp_path):
+    """The same picture under two names counts as one photo; twice under one name it counts once."""
+    source = sorted((samples / "val" / "madonna").iterdir())[0]
+    for name in ("a/1.jpg", "a/2.jpg", "b/1.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(source.read_bytes())
+    faces, skipped = faces_of_tree(tmp_path, front_end, size=64, jobs=1)
+    assert faces.crops.shape == (2, 64, 64, 3)
+    assert faces.people.tolist() == [0, 1]
+    assert len(set(faces.photos.tolist())) == 1
+    assert skipped == ()

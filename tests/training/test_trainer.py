@@ -1,0 +1,76 @@
+"""Training: the same numbers from the same seed, also after a kill, and an end where there is nothing to gain."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+DRIVER = Path(__file__).with_name("driver.py")
+
+
+def _start(folder: Path, *options: str) -> subprocess.Popen:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "-1"}
+    return subprocess.Popen([sys.executable, DRIVER, folder, *options], stdout=subprocess.PIPE, env=environment)
+
+
+def _result(process: subprocess.Popen) -> dict:
+    out, _ = process.communicate(timeout=200)
+    assert process.returncode == 0
+    return json.loads(out.splitlines()[-1])
+
+
+def test_seed_and_resume(tmp_path):
+    """Two runs give the same weights and curve, and so does one that was killed twice and went on."""
+    first, again = _start(tmp_path / "first"), _start(tmp_path / "again")
+    wanted = _result(first)
+    assert _result(again) == wanted
+    assert [epoch["number"] for epoch in wanted["epochs"]] == [0, 1, 2, 3]
+    for epoch in (1, 2):
+        killed = _start(tmp_path / "killed", "--wait-in", str(epoch))
+        for line in killed.stdout:
+            if line.strip() == b"waiting":
+                break
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        time.sleep(0.1)
+    assert _result(_start(tmp_path / "killed")) == wanted
+
+
+def test_another_training_is_refused(tmp_path):
+    """A folder that holds the state of other settings is not gone on with."""
+    from facesearch.errors import ConfigError
+    from facesearch.training.checkpoint import Checkpoints
+    from facesearch.training.watch import Watch
+
+    Checkpoints(tmp_path, "one").save(_Nothing, _Nothing, [], steps=0, watch=Watch(), best=True)
+    with pytest.raises(ConfigError, match="another training"):
+        Checkpoints(tmp_path, "other").load(_Nothing, _Nothing)
+    (tmp_path / "checkpoint.npz").write_bytes(b"torn")
+    with pytest.raises(ConfigError, match="damaged"):
+        Checkpoints(tmp_path, "one").load(_Nothing, _Nothing)
+
+
+class _Nothing:
+    variables: tuple = ()
+
+
+def test_it_learns(tmp_path):
+    """People with patterns of their own in noise are told apart better after training, people it has not seen too."""
+    epochs = _result(_start(tmp_path / "run", "--epochs", "8", "--noise", "90"))["epochs"]
+    assert max(epoch["auc"] for epoch in epochs[1:]) > epochs[0]["auc"] + 0.05
+
+
+def test_collapse_is_noticed(tmp_path):
+    """A learning rate that throws all embeddings together ends the run with advice."""
+    ended = _result(_start(tmp_path / "run", "--epochs", "60", "--mining", "batch-hard", "--rate", "30"))
+    assert ended["stopped"] is not None
+    assert "--learning-rate" in ended["stopped"]
+    assert np.isfinite([epoch["auc"] for epoch in ended["epochs"]]).all()
