@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from facesearch.errors import IndexFileError, StoreError
+from facesearch.errors import ConfigError, IndexFileError, StoreError
 from facesearch.index.base import Stamp
 from facesearch.index.file import load, remove_leftovers, save
 from facesearch.index.policy import AUTO, kind_for
@@ -40,6 +40,10 @@ class Cache(Protocol):
 
     def tidy(self) -> None:
         """See ``IndexCache.tidy``."""
+        ...
+
+    def expect(self, photos: int) -> None:
+        """See ``IndexCache.expect``."""
         ...
 
 
@@ -132,6 +136,25 @@ class IndexCache:
         """Delete what killed runs left behind."""
         with suppress(OSError), self._store.files_lock():
             remove_leftovers(self.path)
+
+    def expect(self, photos: int) -> None:
+        """Refuse a run of so many further photos, before it costs anything, where its faces would not fit.
+
+        As many faces a photo are expected as the gallery has, one where it has no photo yet.
+
+        Raises:
+            ConfigError: no index of so many faces fits into the budget.
+        """
+        if self._budget is None:
+            return
+        counts = self._store.counts()
+        held, analysed = counts.embeddings.get(self._recipe.key, 0), sum(counts.photos.values())
+        more = round(photos * held / analysed) if analysed else photos
+        try:
+            self._kind(held + more, None)
+        except ConfigError as error:
+            there = f"{held:,} are here, about {more:,} in {photos:,} new photos; no photo was looked at"
+            raise ConfigError(f"{error.message} ({there})", hint=error.hint) from error
 
     def _load(self) -> None:
         if self._damaged:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 CHUNK = 1 << 22
 """Distances that one step may hold: 32 MiB of float64."""
 
+_PIECE = 1024
+"""Vectors that are put in order at once: half a megabyte."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
@@ -60,12 +63,17 @@ class Enrolled:
         """
         if len(vectors) != len(persons):
             raise ValueError(f"{len(persons)} person ids for {len(vectors)} enrolled faces")
-        people, codes = np.unique(np.asarray(persons, dtype=np.str_), return_inverse=True)
+        people = tuple(sorted(set(persons)))
+        places = dict(zip(people, range(len(people)), strict=True))
+        codes = np.fromiter(map(places.__getitem__, persons), dtype=np.int64, count=len(persons))
         order = np.argsort(codes, kind="stable")
         starts = np.searchsorted(codes[order], np.arange(len(people)))
-        ordered = vectors[order].astype(np.float64)
+        ordered = np.empty(vectors.shape)
+        # Piece by piece: a copy of all in between takes as long as this, fresh memory being slow.
+        for start in range(0, len(order), _PIECE):
+            ordered[start : start + _PIECE] = vectors[order[start : start + _PIECE]]
         sums = np.add.reduceat(ordered, starts, axis=0) if len(people) else ordered
-        return cls(tuple(people.tolist()), ordered, order, starts, sums)
+        return cls(people, ordered, order, starts, sums)
 
     def distances(
         self, probes: NDArray[np.float32], usable: NDArray[np.bool_] | None

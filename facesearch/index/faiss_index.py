@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Self
 
-import faiss
 import numpy as np
 
 from facesearch.index import ranking
+from facesearch.index.faiss_codes import nearest_of
 from facesearch.index.growing import Growing
 from facesearch.types import IndexFacts
 
@@ -61,13 +61,16 @@ class FlatIndex:
         self._highest, self._sorted = max(self._highest, int(keys[-1])), None
 
     def remove(self, ids: NDArray[np.int64]) -> int:
-        """Remove ids (n,); returns how many were there."""
+        """Remove ids (n,); returns how many were there. The last vectors take their places."""
         keys = self._keys.values
-        kept = ~np.isin(keys, np.asarray(ids, dtype=np.int64))
-        gone = len(keys) - int(np.count_nonzero(kept))
-        if gone:
-            self._keys, self._room, self._sorted = Growing.of(keys[kept]), self._room[: len(keys)][kept], None
-        return gone
+        gone = np.flatnonzero(np.isin(keys, np.asarray(ids, dtype=np.int64)))
+        if len(gone):
+            left = len(keys) - len(gone)
+            holes = gone[gone < left]
+            movers = np.setdiff1d(np.arange(left, len(keys)), gone, assume_unique=True)
+            keys[holes], self._room[holes] = keys[movers], self._room[movers]
+            self._keys, self._sorted = Growing.of(keys[:left]), None
+        return len(gone)
 
     def search(
         self,
@@ -85,7 +88,7 @@ class FlatIndex:
             keys, rows = keys[wanted], rows[wanted]
 
         def propose(some: NDArray[np.float32], m: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-            products, places = faiss.knn(some, rows, m, metric=faiss.METRIC_INNER_PRODUCT)
+            places, products = nearest_of(some, rows, m)
             return keys[places], 2 - 2 * products
 
         return ranking.search_exactly(probes, k, len(keys), propose, self._fetch)

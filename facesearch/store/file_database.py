@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from sqlalchemy import delete
+
 from facesearch.errors import NotFoundError
 from facesearch.store import sqlite
-from facesearch.store.lock import WriterLock
+from facesearch.store.lock import INDEX_NAMES, WriterLock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from sqlalchemy import Connection
+
+    from facesearch.store.schema import Base
 
 
 class FileDatabase:
@@ -38,18 +42,23 @@ class FileDatabase:
         self.path = self.folder / sqlite.FILE_NAME
         self.name = str(self.folder)
         self.lock = WriterLock(self.folder, timeout)
+        self.index_lock = WriterLock(self.folder, timeout, name=INDEX_NAMES[0], note=INDEX_NAMES[1])
         self._timeout = timeout
         with self.seam(files=True):
             if create:
                 sqlite.make_private_folder(self.folder)
             elif not self.path.is_file():
                 raise NotFoundError("gallery", str(self.folder), hint="facesearch index PHOTOS makes one")
-            sqlite.make_private(self.path)
-            self.engine = sqlite.open_engine(self.path, timeout=timeout)
+            frozen = not create and sqlite.is_frozen(self.path)
+            if not frozen:
+                sqlite.make_private(self.path)
+            self.engine = sqlite.open_engine(self.path, timeout=timeout, frozen=frozen)
 
-    def files_lock(self, timeout: float | None = None) -> contextlib.AbstractContextManager[None]:
+    def files_lock(
+        self, timeout: float | None = None, *, command: str | None = None
+    ) -> contextlib.AbstractContextManager[None]:
         """The same lock: files and database lie together."""
-        return self.lock.hold(timeout)
+        return self.lock.hold(timeout, command=command)
 
     def seam(self, *, files: bool = False) -> contextlib.AbstractContextManager[None]:
         """Where errors become ours."""
@@ -90,9 +99,18 @@ class FileDatabase:
         """Pages are overwritten as they become free."""
         connection.exec_driver_sql(sqlite.SECURE)
 
-    def rewrite(self) -> bool:
-        """VACUUM."""
+    def rewrite(self, tables: Collection[str]) -> bool:  # noqa: ARG002
+        """VACUUM, which knows no part of a file."""
         return sqlite.rewrite(self.engine)
+
+    def clear(self, connection: Connection, table: type[Base]) -> None:
+        """The rows are overwritten: ``begin_erasing``."""
+        self.begin_erasing(connection)
+        connection.execute(delete(table))
+
+    def own_files(self) -> None:
+        """All are in the folder."""
+        return
 
     def empty_log(self) -> bool:
         """A checkpoint that cuts the write-ahead log."""

@@ -50,7 +50,12 @@ def make_private_folder(folder: Path) -> None:
         folder.chmod(0o700)
 
 
-def open_engine(path: Path, *, timeout: float, foreign_keys: bool = True) -> Engine:
+def is_frozen(path: Path) -> bool:
+    """Whether the database or its folder cannot be written: by its mode, or because its file system is read-only."""
+    return not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
+def open_engine(path: Path, *, timeout: float, foreign_keys: bool = True, frozen: bool = False) -> Engine:
     """An engine whose transactions are real ones.
 
     Left to itself, Python's driver runs a SELECT outside of any transaction and commits before DDL, so two writers
@@ -62,10 +67,12 @@ def open_engine(path: Path, *, timeout: float, foreign_keys: bool = True) -> Eng
         path: the database; it exists (an empty file is an empty database).
         timeout: seconds to wait for a writer that does not know our lock.
         foreign_keys: off for migrations only: rebuilding a table drops it, and that would cascade.
+        frozen: only to be read; see ``is_frozen``.
     """
 
     def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
+        place = _frozen_uri(path) if frozen else str(path)
+        connection = sqlite3.connect(place, timeout, isolation_level=None, check_same_thread=False, uri=frozen)
         connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
         # NORMAL may lose the last commits when the power fails, and a name is too dear for that. Indexing commits
         # in groups, so the flush costs nothing that can be measured.
@@ -80,6 +87,16 @@ def open_engine(path: Path, *, timeout: float, foreign_keys: bool = True) -> Eng
 
     event.listen(engine, "begin", begin)
     return engine
+
+
+def _frozen_uri(path: Path) -> str:
+    """How SQLite reads what it cannot write.
+
+    A reader of a write-ahead log marks its place in a file beside it. Where no log is there, nobody writes, and where
+    that file cannot be made, SQLite must be told so ("immutable").
+    """
+    logged = os.access(path.parent, os.W_OK) or path.with_name(path.name + "-wal").exists()
+    return f"{path.as_uri()}?mode=ro" + ("" if logged else "&immutable=1")
 
 
 def use_wal(engine: Engine) -> None:

@@ -19,6 +19,7 @@ def test_stats_say_which_index(run, album):
         "recall": None,
         "candidates": None,
         "lists": None,
+        "place": None,
     }
 
 
@@ -54,6 +55,15 @@ def test_too_little_memory(run, album, photo):
     assert shown.code == 2
     assert "MiB" in shown.err
     assert run("search", photo("probe.png", "red", width=400), "--memory-budget", "2GiB").code == 0
+
+
+def test_too_little_memory_is_told_before_the_work(run, photo, tmp_path):
+    """Further photos that cannot fit are refused at once, and not after they were all looked at."""
+    folder = photo("new/a.png", "red").parent
+    shown = run("index", folder, "--gallery", tmp_path / "other", "--memory-budget", "5M")
+    assert shown.code == 2
+    assert "0 are here, about 1 in 1 new photos" in " ".join(shown.err.split())
+    assert "allow more memory" in shown.err
 
 
 def test_bench_search(run):

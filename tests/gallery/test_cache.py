@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import threading
-from contextlib import closing
 
 import numpy as np
 import pytest
@@ -14,6 +12,7 @@ from facesearch.gallery import cache as module
 from facesearch.gallery.cache import FILE_NAME, IndexCache
 from facesearch.identify import svm
 from facesearch.index.file import load
+from facesearch.store.store import Store
 
 from .pictures import BLUE, GREEN, RED, contents, painted
 
@@ -52,32 +51,38 @@ def probes(tmp_path):
 
 
 @pytest.fixture
-def rebuilt(open_gallery, fake, tmp_path, probes):
-    """What a gallery answers when it has no index file and must build one."""
-
-    def ask(folder):
-        with closing(sqlite3.connect(folder / "gallery.sqlite")) as source:
-            (tmp_path / "rebuilt").mkdir(exist_ok=True)
-            with closing(sqlite3.connect(tmp_path / "rebuilt" / "gallery.sqlite")) as copy:
-                source.backup(copy)
-        (tmp_path / "rebuilt" / FILE_NAME).unlink(missing_ok=True)
-        return answers(open_gallery(tmp_path / "rebuilt", fake), probes)
-
-    return ask
+def filled(place, tmp_path, fake, open_gallery):
+    """Where a gallery is with 20 photos and an index file, closed."""
+    gallery = open_gallery(place, fake)
+    gallery.index(album(tmp_path / "photos", range(20)))
+    gallery.close()
+    return place
 
 
 @pytest.fixture
-def filled(tmp_path, fake, open_gallery):
-    """The folder of a gallery with 20 photos and an index file, closed."""
-    gallery = open_gallery(tmp_path / "gallery", fake)
-    gallery.index(album(tmp_path / "photos", range(20)))
-    gallery.close()
-    assert (gallery.folder / FILE_NAME).exists()
-    return gallery.folder
+def file(filled):
+    """The index file of ``filled``: in its folder, or in the user's cache."""
+    with Store.open(filled) as store:
+        path = store.folder / FILE_NAME
+    assert path.exists()
+    return path
 
 
-def _older(path, tmp_path):
-    path.write_bytes((tmp_path / "older.index").read_bytes())
+@pytest.fixture
+def rebuilt(open_gallery, fake, filled, file, probes):
+    """What the gallery answers when it has no index file and must build one; its file is left as it was."""
+
+    def ask():
+        held = file.read_bytes() if file.exists() else None
+        file.unlink(missing_ok=True)
+        found = answers(open_gallery(filled, fake), probes)
+        file.unlink()
+        if held is not None:
+            file.write_bytes(held)
+            file.chmod(0o600)
+        return found
+
+    return ask
 
 
 @pytest.mark.parametrize(
@@ -92,67 +97,68 @@ def _older(path, tmp_path):
         pytest.param(lambda path: (path.unlink(), path.symlink_to("/nowhere")), id="a dead link"),
     ],
 )
-def test_a_spoilt_file_costs_time_and_no_answer(filled, fake, open_gallery, probes, spoil):
+def test_a_spoilt_file_costs_time_and_no_answer(filled, file, fake, open_gallery, probes, spoil):
     """Deleted or damaged: the next question is answered as before, by a rebuilt index."""
     before = answers(open_gallery(filled, fake), probes)
-    spoil(filled / FILE_NAME)
+    spoil(file)
     assert answers(open_gallery(filled, fake), probes) == before
 
 
-def test_any_flipped_bit_is_noticed(filled, fake, open_gallery, probes):
+def test_any_flipped_bit_is_noticed(filled, file, fake, open_gallery, probes):
     """One bit changed anywhere in the file: the answers stay."""
     before = answers(open_gallery(filled, fake), probes)
-    data = (filled / FILE_NAME).read_bytes()
+    data = file.read_bytes()
     for place in np.random.default_rng(1).integers(0, len(data), 6):
         flipped = bytearray(data)
         flipped[place] ^= 1 << int(place) % 8
-        (filled / FILE_NAME).write_bytes(flipped)
+        file.write_bytes(flipped)
         assert answers(open_gallery(filled, fake), probes) == before
 
 
-def test_a_rebuilt_index_is_saved_again(filled, fake, open_gallery, probes, monkeypatch):
+def test_a_rebuilt_index_is_saved_again(filled, file, fake, open_gallery, probes, monkeypatch):
     """A rebuild happens once: the next process reads the file."""
-    (filled / FILE_NAME).unlink()
+    file.unlink()
     answers(open_gallery(filled, fake), probes)
-    assert load(filled / FILE_NAME)
+    assert load(file)
     monkeypatch.setattr(module, "create_index", lambda *_: pytest.fail("rebuilt"))
     answers(open_gallery(filled, fake), probes)
 
 
-def test_a_current_file_is_read_and_not_rebuilt(filled, fake, open_gallery, probes, monkeypatch):
+def test_a_current_file_is_read_and_not_rebuilt(filled, file, fake, open_gallery, probes, monkeypatch):
     """A file of the gallery's very state is used as it is, and not written again."""
     answers(open_gallery(filled, fake), probes)
-    written = (filled / FILE_NAME).stat().st_mtime_ns
+    written = file.stat().st_mtime_ns
     monkeypatch.setattr(module, "create_index", lambda *_: pytest.fail("rebuilt"))
     answers(open_gallery(filled, fake), probes)
-    assert (filled / FILE_NAME).stat().st_mtime_ns == written
+    assert file.stat().st_mtime_ns == written
 
 
-def test_a_stale_file_is_caught_up(filled, fake, open_gallery, probes, rebuilt, tmp_path, monkeypatch):
+def test_a_stale_file_is_caught_up(filled, file, fake, open_gallery, probes, rebuilt, tmp_path, monkeypatch):
     """A file from before photos came and went is brought up to date from the change log, without a rebuild."""
-    stale = (filled / FILE_NAME).read_bytes()
+    stale = file.read_bytes()
     gallery = open_gallery(filled, fake)
     gallery.index(album(tmp_path / "photos", range(20, 30)))
     for number in (3, 4, 5, 21):
         (tmp_path / "photos" / f"{number:03d}.png").unlink()
     assert gallery.prune(tmp_path / "photos") == 4
-    expected = rebuilt(filled)
+    expected = rebuilt()
     gallery.close()
-    (filled / FILE_NAME).write_bytes(stale)
+    file.write_bytes(stale)
     monkeypatch.setattr(module, "create_index", lambda *_: pytest.fail("rebuilt"))
     assert answers(open_gallery(filled, fake), probes) == expected
 
 
-def test_the_file_of_another_gallery_is_not_believed(filled, fake, open_gallery, probes, tmp_path):
+def test_the_file_of_another_gallery_is_not_believed(filled, file, new_place, fake, open_gallery, probes, tmp_path):
     """An index file that was copied from another gallery is ignored."""
     before = answers(open_gallery(filled, fake), probes)
-    other = open_gallery(tmp_path / "other", fake)
+    other = open_gallery(new_place("other"), fake)
     other.index(album(tmp_path / "other-photos", range(40, 60)))
-    shutil.copy(tmp_path / "other" / FILE_NAME, filled / FILE_NAME)
+    shutil.copy(other.folder / FILE_NAME, file)
     assert answers(open_gallery(filled, fake), probes) == before
 
 
-def test_a_restored_backup_that_goes_on_differently(filled, fake, open_gallery, probes, rebuilt, tmp_path):
+@pytest.mark.sqlite  # its backup is a copy of its file
+def test_a_restored_backup_that_goes_on_differently(filled, file, fake, open_gallery, probes, rebuilt, tmp_path):
     """A backup put back and indexed on, until the change log is as long as before: the answers of a clean rebuild.
 
     The index file on disk is of the lost future; its sequence number is reached again, with other faces.
@@ -163,7 +169,7 @@ def test_a_restored_backup_that_goes_on_differently(filled, fake, open_gallery, 
     gallery.index(album(tmp_path / "future", range(60, 70)))
     lost = gallery._store.state()
     gallery.close()
-    future = (filled / FILE_NAME).read_bytes()
+    future = file.read_bytes()
     for name in ("gallery.sqlite-wal", "gallery.sqlite-shm"):
         (filled / name).unlink(missing_ok=True)
     shutil.copy(backup, filled / "gallery.sqlite")
@@ -172,12 +178,13 @@ def test_a_restored_backup_that_goes_on_differently(filled, fake, open_gallery, 
     gallery.index(album(tmp_path / "instead", range(80, 90)))
     assert gallery._store.state().seq == lost.seq
     gallery.close()
-    (filled / FILE_NAME).write_bytes(future)
+    file.write_bytes(future)
     again = answers(open_gallery(filled, fake), probes)
-    assert again == rebuilt(filled)
+    assert again == rebuilt()
     assert not any("/future/" in path for found in again for path, _ in found)
 
 
+@pytest.mark.sqlite  # its backup is a copy of its file
 def test_a_restored_backup_alone(filled, fake, open_gallery, probes, rebuilt, tmp_path):
     """A backup put back, with the newer index file beside it: nothing of the lost photos is answered."""
     shutil.copy(filled / "gallery.sqlite", tmp_path / "backup.sqlite")
@@ -196,24 +203,24 @@ def test_what_another_process_adds_is_found_at_once(filled, fake, open_gallery, 
     reader, writer = open_gallery(filled, fake), open_gallery(filled, fake)
     answers(reader, probes)
     writer.index(album(tmp_path / "photos", range(20, 30)))
-    assert answers(reader, probes) == rebuilt(filled)
+    assert answers(reader, probes) == rebuilt()
     (tmp_path / "photos" / "001.png").unlink()
     writer.prune(tmp_path / "photos")
-    assert answers(reader, probes) == rebuilt(filled)
+    assert answers(reader, probes) == rebuilt()
 
 
 @pytest.mark.parametrize("index", ["flat", "exact"])
-def test_both_indexes_answer_alike(filled, fake, open_gallery, probes, rebuilt, index):
+def test_both_indexes_answer_alike(filled, file, fake, open_gallery, probes, rebuilt, index):
     """The FAISS index and the exact one give the same answers, also from each other's file."""
-    assert answers(open_gallery(filled, fake, index=index), probes) == rebuilt(filled)
-    (filled / FILE_NAME).unlink()
-    assert answers(open_gallery(filled, fake, index=index), probes) == rebuilt(filled)
+    assert answers(open_gallery(filled, fake, index=index), probes) == rebuilt()
+    file.unlink()
+    assert answers(open_gallery(filled, fake, index=index), probes) == rebuilt()
 
 
-def test_a_folder_that_cannot_be_written_still_answers(filled, fake, open_gallery, probes, monkeypatch):
+def test_a_folder_that_cannot_be_written_still_answers(filled, file, fake, open_gallery, probes, monkeypatch):
     """Who only asks does not fail for want of a cache: an index that cannot be saved is used from memory."""
     before = answers(open_gallery(filled, fake), probes)
-    (filled / FILE_NAME).unlink()
+    file.unlink()
     monkeypatch.setattr("facesearch.index.file.tempfile.mkstemp", _denied)
     assert answers(open_gallery(filled, fake), probes) == before
 
@@ -222,7 +229,7 @@ def _denied(*_, **__):
     raise PermissionError(13, "Permission denied")
 
 
-def test_saving_does_not_collide_with_another_process_tidying(filled, fake, open_gallery, tmp_path):
+def test_saving_does_not_collide_with_another_process_tidying(filled, file, fake, open_gallery, tmp_path):
     """While one process writes its index file, another that begins to index does not sweep it away."""
     album(tmp_path / "photos", range(20, 24))
     album(tmp_path / "elsewhere", range(30, 34))
@@ -239,38 +246,36 @@ def test_saving_does_not_collide_with_another_process_tidying(filled, fake, open
     reports.append(gallery.index(tmp_path / "photos"))
     threads[0].join()
     assert [report.added for report in reports] == [4, 4]
-    assert list(filled.glob(".*.tmp")) == []
+    assert list(file.parent.glob(".*.tmp")) == []
 
 
-def test_what_a_killed_process_left_is_swept(filled, fake, open_gallery, tmp_path):
+def test_what_a_killed_process_left_is_swept(filled, file, fake, open_gallery, tmp_path):
     """Half-written index files go with the next index run."""
-    (filled / f".{FILE_NAME}.abc.tmp").write_bytes(b"half")
+    file.with_name(f".{FILE_NAME}.abc.tmp").write_bytes(b"half")
     open_gallery(filled, fake).index(tmp_path / "photos")
-    assert list(filled.glob(".*.tmp")) == []
+    assert list(file.parent.glob(".*.tmp")) == []
 
 
-def test_a_long_run_saves_now_and_then(filled, fake, open_gallery, tmp_path):
+def test_a_long_run_saves_now_and_then(filled, file, fake, open_gallery, tmp_path):
     """During a run the file is written at most once in a while; ``force`` writes it where it is behind."""
     gallery = open_gallery(filled, fake)
     cache = IndexCache(gallery._store, fake.recipe, engine="exact")
     gallery.index(album(tmp_path / "photos", range(20, 22)))
-    written = (filled / FILE_NAME).stat().st_mtime_ns
+    written = file.stat().st_mtime_ns
     cache.save(force=False)
-    assert (filled / FILE_NAME).stat().st_mtime_ns == written
+    assert file.stat().st_mtime_ns == written
     cache._saved_at -= module.SAVE_EVERY + 1
     painted(tmp_path / "one" / "x.png", BLUE, shade=99)
     gallery.index(tmp_path / "one")
     cache.save(force=False)
-    _, stamp = load(filled / FILE_NAME)
+    _, stamp = load(file)
     assert stamp.seq == gallery._store.state().seq
 
 
-def test_everything_is_for_the_owner_alone(filled):
-    """A gallery holds biometrics: the folder is 0700 and every file 0600."""
-    assert filled.stat().st_mode & 0o777 == 0o700
-    assert {path.name: oct(path.stat().st_mode & 0o777) for path in filled.iterdir() if path.name != "x"} == {
-        path.name: "0o600" for path in filled.iterdir()
-    }
+def test_everything_is_for_the_owner_alone(file):
+    """A gallery holds biometrics: its folder, also the one in the cache, is 0700 and every file 0600."""
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    assert {oct(path.stat().st_mode & 0o777) for path in file.parent.iterdir()} == {"0o600"}
 
 
 class TestSvm:
@@ -298,12 +303,12 @@ class TestSvm:
         paths = [painted(probes / f"{i}.png", colour, shade=100 + i) for i, colour in enumerate(COLOURS)]
         return [answer.person for path in paths for answer in gallery.who(path, method="svm")]
 
-    def test_it_is_trained_once(self, named, trained, probes, open_gallery, fake):
+    def test_it_is_trained_once(self, named, filled, trained, probes, open_gallery, fake):
         """As long as nobody is enrolled or taken back it is trained once, by whatever process."""
         first = self.ask(named, probes)
         assert {"Ann", "Bob", "Cleo"} <= set(first)
         assert self.ask(named, probes) == first
-        assert self.ask(open_gallery(named.folder, fake), probes) == first
+        assert self.ask(open_gallery(filled, fake), probes) == first
         assert trained == [6]
 
     def test_enrolments_train_it_anew(self, named, trained, probes, tmp_path):
@@ -344,12 +349,12 @@ class TestSvm:
         (path,) = named.folder.glob("svm-*")
         assert path.stat().st_mode & 0o777 == 0o600
 
-    def test_names_given_meanwhile_are_not_lost(self, named, probes, open_gallery, fake, tmp_path, monkeypatch):
+    def test_names_given_meanwhile_are_not_lost(self, named, filled, probes, open_gallery, fake, tmp_path, monkeypatch):
         """An enrolment by another process while one answers is in the next answer: the old SVM is not kept as new.
 
         Not while it is trained: that holds the writer's lock.
         """
-        other = open_gallery(named.folder, fake)
+        other = open_gallery(filled, fake)
         real, done = named._store.enrolled, []
 
         def then_enrol(*args, **rest):
@@ -365,6 +370,7 @@ class TestSvm:
         assert "Dora" in self.ask(named, probes)
 
 
+@pytest.mark.sqlite  # it asks SQLite's own checks
 def test_a_gallery_of_painted_faces_is_whole(filled):
     """The check that these tests rest on: SQLite finds nothing wrong."""
     held = contents(filled)
