@@ -1,4 +1,4 @@
-"""``export``: what the gallery knows, for other programs."""
+"""``export``: what the gallery knows, for other programs; the whole of it is in ``moving``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,10 +21,11 @@ export_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
 
 def export(context: typer.Context) -> None:
-    """Write what the gallery knows for other programs.
+    """Write what the gallery knows for other programs, or all of it into another place.
 
     Examples:
       facesearch export regions --dry-run      which photos would get a sidecar with names
+      facesearch export gallery URL            the whole gallery into a database on a server
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
