@@ -1,4 +1,4 @@
-"""Photos into the gallery: the dedupe rule, and commits in groups."""
+"""Photos into the gallery: the dedupe rule, commits in groups, and the work shared with other machines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from facesearch.gallery.cache import Cache
     from facesearch.images.load import LoadedPhoto
-    from facesearch.pipeline import FrontEnd
+    from facesearch.pipeline import FrontEnd, Runner
+    from facesearch.store.claims import Claims
     from facesearch.store.store import Store
     from facesearch.store.values import FileStamp, KnownFile
 
@@ -32,9 +33,13 @@ GROUP_PHOTOS = 32
 GROUP_SECONDS = 2.0
 """A transaction is closed after this many photos or seconds, whichever comes first: what a kill can cost."""
 
+POLL_SECONDS = 1.0
+"""Seconds between two looks at photos that other machines are working on, once there is nothing else to do."""
+
 
 @dataclass(slots=True)
 class _Tally:
+    new: int = 0
     added: int = 0
     skipped: int = 0
     no_face: int = 0
@@ -52,6 +57,8 @@ def index_photos(
     paths: list[Path],
     *,
     jobs: int | None,
+    runner: Runner,
+    address: str | None,
     retry: bool,
     reprocess: bool,
     instead_of: str | None,
@@ -64,9 +71,13 @@ def index_photos(
     cache.tidy()
     tally = _Tally()
     todo = list(_pending(store, front_end, paths, tally, retry=retry, reprocess=reprocess))
+    cache.expect(tally.new)
     progress(0, len(todo), "")
     try:
-        _run(store, front_end, cache, todo, tally, jobs=jobs, reprocess=reprocess, progress=progress)
+        with store.claiming() as claims:
+            run = _Run(store, front_end, cache, claims, tally, jobs, runner, address, reprocess, progress, len(todo))
+            run.analyse(todo)
+            run.await_others()
     except KeyboardInterrupt:
         tally.interrupted = True
     cache.save()
@@ -96,6 +107,7 @@ def _pending(
             or reprocess
             or not file.is_current(stamp, recipe_key=front_end.recipe.key, decoder=decoder, retry=retry)
         ):
+            tally.new += file is None
             yield stamp
         elif file.error is not None:
             tally.failed.append(Failure(str(file.path), file.error))
@@ -103,41 +115,118 @@ def _pending(
             tally.skipped += 1
 
 
-def _run(
-    store: Store,
-    front_end: FrontEnd,
-    cache: Cache,
-    todo: list[FileStamp],
-    tally: _Tally,
-    *,
-    jobs: int | None,
-    reprocess: bool,
-    progress: Progress,
-) -> None:
-    key = front_end.recipe.key
+@dataclass(slots=True)
+class _Run:
+    """Photos are analysed, written in groups, and shared with whoever indexes the same ones just now.
 
-    def known(photo: LoadedPhoto) -> bool:
-        held = None if reprocess else store.held([photo.pixel_hash]).get(photo.pixel_hash)
-        return held is not None and held.is_current(key, photo.orientation)
+    Attributes:
+        total: files to do; ``came`` of them have a result, and of those ``waiting`` must be looked at again.
+        put_off: photos that were not analysed, because somebody else was at it, and that the gallery did not hold yet
+            when it was last written to.
+        elsewhere: pixel hashes of such photos whose results have not come yet.
+    """
 
-    results = analyse_many(front_end, [stamp.root / stamp.relative for stamp in todo], jobs=jobs, known=known)
-    group: list[tuple[FileStamp, Analysis | PhotoError]] = []
-    opened = time.monotonic()
-    done = 0
-    try:
-        for stamp, (path, result) in zip(todo, results, strict=True):
-            group.append((stamp, result))
-            if len(group) >= GROUP_PHOTOS or time.monotonic() - opened > GROUP_SECONDS:
-                # Taken away first: what cannot be written is not tried again below.
-                now, group, opened = group, [], time.monotonic()
-                _write(store, front_end, now, tally, reprocess=reprocess)
-                cache.save(force=False)
-            done += 1
-            progress(done, len(todo), str(path))
-    finally:
-        # Also on Ctrl-C: what is analysed is kept.
-        results.close()
-        _write(store, front_end, group, tally, reprocess=reprocess)
+    store: Store
+    front_end: FrontEnd
+    cache: Cache
+    claims: Claims
+    tally: _Tally
+    jobs: int | None
+    runner: Runner
+    address: str | None
+    reprocess: bool
+    progress: Progress
+    total: int
+    came: int = 0
+    waiting: int = 0
+    put_off: list[tuple[FileStamp, Analysis]] = field(default_factory=list)
+    elsewhere: set[str] = field(default_factory=set)
+
+    def analyse(self, todo: list[FileStamp]) -> None:
+        """Analyse photos and write what was found."""
+        paths = [stamp.root / stamp.relative for stamp in todo]
+        results = analyse_many(
+            self.front_end, paths, known=self.is_known, jobs=self.jobs, runner=self.runner, address=self.address
+        )
+        group: list[tuple[FileStamp, Analysis | PhotoError]] = []
+        opened = time.monotonic()
+        try:
+            for stamp, (path, result) in zip(todo, results, strict=True):
+                group.append((stamp, result))
+                self.came += 1
+                if isinstance(result, Analysis) and result.photo.pixel_hash in self.elsewhere:
+                    self.elsewhere.discard(result.photo.pixel_hash)
+                    self.waiting += 1
+                if len(group) >= GROUP_PHOTOS or time.monotonic() - opened > GROUP_SECONDS:
+                    # Taken away first: what cannot be written is not tried again below.
+                    now, group, opened = group, [], time.monotonic()
+                    self.write(now)
+                    self.cache.save(force=False)
+                self.tell(str(path))
+        finally:
+            # Also on Ctrl-C: what is analysed is kept.
+            results.close()
+            self.write(group)
+        # What is left was claimed for photos that failed.
+        self.claims.tidy()
+
+    def is_known(self, photo: LoadedPhoto) -> bool:
+        """Whether to leave a photo alone: the gallery holds it, or somebody else is working on it. Else claims it."""
+        if self.reprocess:
+            # Everybody who asked for that gets it: what the gallery holds does not say when it was done.
+            return False
+        if self.holds([photo]):
+            return True
+        if not self.claims.take(photo.pixel_hash):
+            self.elsewhere.add(photo.pixel_hash)
+            return True
+        if self.claims.shared and self.holds([photo]):
+            # Somebody wrote it, and gave the claim back, between the two questions.
+            self.claims.drop(photo.pixel_hash)
+            return True
+        return False
+
+    def holds(self, photos: list[LoadedPhoto]) -> set[str]:
+        """The pixel hashes of those photos in which there is nothing to find any more."""
+        held = self.store.held([photo.pixel_hash for photo in photos])
+        key = self.front_end.recipe.key
+        return {
+            photo.pixel_hash
+            for photo in photos
+            if photo.pixel_hash in held and held[photo.pixel_hash].is_current(key, photo.orientation)
+        }
+
+    def write(self, group: list[tuple[FileStamp, Analysis | PhotoError]]) -> None:
+        """Write results, and the places of photos that were put off, where the gallery holds them now."""
+        if group or self.put_off:
+            everything = [*self.put_off, *group]
+            self.put_off = _write(self.store, self.front_end, everything, self.tally, reprocess=self.reprocess)
+            self.waiting = len(self.put_off)
+
+    def await_others(self) -> None:
+        """Stay until nothing is put off: take in what others wrote, and analyse what they gave up."""
+        while self.put_off:
+            stamp = self.put_off[0][0]
+            if self.holds([result.photo for _, result in self.put_off]):
+                self.write([])
+            elif free := self._free():
+                self.analyse(free)
+            else:
+                time.sleep(POLL_SECONDS)
+            self.tell(str(stamp.root / stamp.relative))
+
+    def _free(self) -> list[FileStamp]:
+        """Take those photos that nobody is working on any more off ``put_off``."""
+        theirs = self.claims.theirs([result.photo.pixel_hash for _, result in self.put_off])
+        free = [stamp for stamp, result in self.put_off if result.photo.pixel_hash not in theirs]
+        self.put_off = [pair for pair in self.put_off if pair[1].photo.pixel_hash in theirs]
+        self.came -= len(free)
+        self.waiting -= len(free)
+        return free
+
+    def tell(self, path: str) -> None:
+        """Tell how far this is."""
+        self.progress(self.came - self.waiting, self.total, path)
 
 
 @held_back()
@@ -148,9 +237,12 @@ def _write(
     tally: _Tally,
     *,
     reprocess: bool,
-) -> None:
-    """One transaction; the tally counts only what was committed."""
+) -> list[tuple[FileStamp, Analysis]]:
+    """One transaction; the tally counts only what was committed. Returns what must be looked at again: it was skipped
+    and is not held, because somebody else is working on it, or forgot it since.
+    """  # noqa: D205
     counted = replace(tally, failed=list(tally.failed), warnings=list(tally.warnings))
+    put_off: list[tuple[FileStamp, Analysis]] = []
     with store.writing():
         take_recipe(store, front_end.recipe)
         analysed: list[tuple[FileStamp, Analysis]] = []
@@ -164,10 +256,11 @@ def _write(
             # Of several copies of a picture, the next is looked at when the one before is known.
             first = {result.photo.pixel_hash: stamp for stamp, result in reversed(analysed)}
             now = [pair for pair in analysed if first[pair[1].photo.pixel_hash] is pair[0]]
-            _write_photos(store, front_end, now, counted, reprocess=reprocess)
+            put_off += _write_photos(store, front_end, now, counted, reprocess=reprocess)
             analysed = [pair for pair in analysed if first[pair[1].photo.pixel_hash] is not pair[0]]
     for name in ("added", "skipped", "no_face", "faces", "kept_out", "failed", "warnings"):
         setattr(tally, name, getattr(counted, name))
+    return put_off
 
 
 def new_analysis(stamp: FileStamp, result: Analysis) -> NewAnalysis:
@@ -179,11 +272,12 @@ def new_analysis(stamp: FileStamp, result: Analysis) -> NewAnalysis:
 
 def _write_photos(
     store: Store, front_end: FrontEnd, analysed: list[tuple[FileStamp, Analysis]], tally: _Tally, *, reprocess: bool
-) -> None:
-    """No two of the same picture."""
+) -> list[tuple[FileStamp, Analysis]]:
+    """No two of the same picture. Returns those that must be looked at again."""
     held = store.held([result.photo.pixel_hash for _, result in analysed])
     new: list[NewAnalysis] = []
     seen: list[tuple[FileStamp, int, str]] = []
+    put_off: list[tuple[FileStamp, Analysis]] = []
     for stamp, result in analysed:
         photo = result.photo
         found = new_analysis(stamp, result)
@@ -193,14 +287,17 @@ def _write_photos(
             seen.append((stamp, known.id, photo.byte_hash))
             if known.orientation != photo.orientation:
                 store.turn_photo(found.photo)
-        elif not result.skipped:
-            # Else another process forgot the photo since it was looked up; the next run takes it in.
+        elif result.skipped:
+            put_off.append((stamp, result))
+        else:
             new.append(found)
             tally.warnings += [Remark(str(stamp.root / stamp.relative), odd) for odd in photo.warnings]
     store.seen(seen)
     held_faces = store.add_photos(new, front_end.recipe)
+    store.drop_claims([one.photo.pixel_hash for one in new])
     tally.skipped += len(seen)
     tally.faces += sum(len(ids) for ids in held_faces)
     tally.added += sum(bool(ids) for ids in held_faces)
     tally.kept_out += sum(len(ids) < len(one.faces) for ids, one in zip(held_faces, new, strict=True))
     tally.no_face += sum(not one.faces for one in new)
+    return put_off

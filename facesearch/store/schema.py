@@ -9,9 +9,12 @@ Nothing here is particular to SQLite, except where an argument is named so: the 
 
 from __future__ import annotations
 
+from datetime import datetime  # noqa: TC003 - SQLAlchemy reads the annotation
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    DateTime,
     Double,
     ForeignKey,
     Index,
@@ -292,6 +295,16 @@ class ErasureRow(Base):
 
     kind: Mapped[str] = mapped_column(String(8), primary_key=True)
     value: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
+class ClaimRow(Base):
+    """A picture that somebody is working on, in a gallery on a server; of no use beyond the run (``claims``)."""
+
+    __tablename__ = "claim"
+
+    pixel_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[int] = mapped_column(Integer)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
 class ChangeRow(Base):

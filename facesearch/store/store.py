@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from facesearch.errors import ConfigError
+from facesearch.store.claims import ClaimStore
 from facesearch.store.file_database import FileDatabase
 from facesearch.store.migrate import ensure_schema
-from facesearch.store.reviewing import ReviewStore
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from facesearch.types import Recipe
 
 
-class Store(ReviewStore):
+class Store(ClaimStore):
     """A gallery's photos, faces, embeddings, people and journal.
 
     Its methods live in one file a concern, each built on the one before: ``connection`` (transactions), ``changes``
     (state and vectors), ``files``, ``faces``, ``journal``, ``people``, ``marks``, ``analysis``, ``clusters``,
-    ``recipes``, ``calibrations``, ``remnants``, ``erasure``, ``finding``, ``reviewing``.
+    ``recipes``, ``calibrations``, ``remnants``, ``erasure``, ``finding``, ``reviewing``, ``moving``, ``claims``.
 
     Reading never waits. A method that writes is a transaction of its own, or part of the ``writing`` it is called in.
     """

@@ -8,15 +8,16 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import insert, inspect
 
 import facesearch
 from facesearch.errors import GalleryBusyError, StoreError
 from facesearch.store import Store, migrate, sqlite
-from facesearch.store.schema import Base
+from facesearch.store.schema import Base, ClaimRow
 
 # Processes and histories that take seconds.
 pytestmark = pytest.mark.slow
@@ -26,8 +27,8 @@ REBUILD_FACE = '''"""Rebuilds the table that most others refer to, as a batch mi
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 
 def upgrade():
@@ -49,7 +50,7 @@ def next_version(tmp_path, monkeypatch):
     def update(source):
         folder = tmp_path / "a folder with 100%s" / "migrations"
         shutil.copytree(migrate.migrations_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "versions" / "0004_rebuild.py").write_text(source)
+        (folder / "versions" / "0005_rebuild.py").write_text(source)
         monkeypatch.setattr(migrate, "migrations_folder", lambda: folder)
         return folder
 
@@ -77,6 +78,8 @@ def filled(folder, make):
         make.add(store, 98)
         store.erase_photos([store.photo_by_pixel_hash("p98").id], tombstone=True)
         store.save_calibration(make.recipe.key, "{}")
+        with store.writing():
+            store._write(insert(ClaimRow).values(pixel_hash="p", owner=1, at=datetime.now(UTC)))
     counts = row_counts(folder)
     assert all(counts.values()), counts
     return counts, max(ids)
@@ -162,7 +165,7 @@ def first_schema(folder, filled):
     for path in folder.glob("gallery.sqlite*"):
         path.unlink()
     old.rename(folder / "gallery.sqlite")
-    return {**filled[0], "calibration": 0, "ignored": 0, "apart": 0, "tombstone": 0, "erasure": 0}
+    return {**filled[0], "calibration": 0, "ignored": 0, "apart": 0, "tombstone": 0, "erasure": 0, "claim": 0}
 
 
 def test_a_gallery_of_the_first_version_opens(folder, first_schema, make):
@@ -190,14 +193,14 @@ def test_a_migration_keeps_every_row(folder, filled, next_version, make):
         assert len(store.enrolled(make.recipe).face_ids) == 40
         assert store.faces([1])[1].person == "Ada"
     assert row_counts(folder) == filled[0]
-    assert revision(folder) == ("0004", True)
+    assert revision(folder) == ("0005", True)
 
 
 def test_foreign_keys_would_empty_the_children(folder, filled, next_version, monkeypatch):
     """The trap: with foreign keys on, the same migration deletes every enrolment without a word."""
     next_version(REBUILD_FACE)
     real = sqlite.open_engine
-    monkeypatch.setattr(sqlite, "open_engine", lambda path, *, timeout, foreign_keys=True: real(path, timeout=timeout))
+    monkeypatch.setattr(sqlite, "open_engine", lambda path, *, foreign_keys=True, **options: real(path, **options))
     Store.open(folder).close()
     assert row_counts(folder)["enrolment"] == 0 < filled[0]["enrolment"]
 
@@ -216,7 +219,7 @@ def test_a_bad_migration_changes_nothing(folder, filled, next_version, source):
     with pytest.raises(StoreError):
         Store.open(folder)
     assert row_counts(folder) == filled[0]
-    assert revision(folder) == ("0003", False)
+    assert revision(folder) == ("0004", False)
 
 
 @pytest.mark.parametrize("moment", ["in the middle", "after"])
@@ -233,12 +236,12 @@ def test_kill_during_a_migration(folder, filled, next_version, start_ready, mome
     )
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert revision(folder) == (("0003", False) if moment == "in the middle" else ("0004", True))
+    assert revision(folder) == (("0004", False) if moment == "in the middle" else ("0005", True))
     assert row_counts(folder) == filled[0]
-    (migrations / "versions" / "0004_rebuild.py").write_text(REBUILD_FACE)
+    (migrations / "versions" / "0005_rebuild.py").write_text(REBUILD_FACE)
     Store.open(folder).close()
     assert row_counts(folder) == filled[0]
-    assert revision(folder) == ("0004", True)
+    assert revision(folder) == ("0005", True)
 
 
 def test_one_private_backup_before(folder, filled, next_version):
@@ -251,7 +254,7 @@ def test_one_private_backup_before(folder, filled, next_version):
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert sorted(path.name for path in folder.iterdir()) == ["gallery.lock", "gallery.sqlite", "gallery.sqlite.backup"]
     shutil.copy(backup, folder / "gallery.sqlite")
-    assert revision(folder) == ("0003", False)
+    assert revision(folder) == ("0004", False)
     assert row_counts(folder) == filled[0]
 
 
@@ -261,7 +264,7 @@ def test_no_migration_beside_a_writer(folder, filled, next_version, start_ready)
     next_version(REBUILD_FACE)
     with pytest.raises(GalleryBusyError, match=str(process.pid)):
         Store.open(folder, timeout=0.2)
-    assert revision(folder) == ("0003", False)
+    assert revision(folder) == ("0004", False)
 
 
 def test_migrations_are_found_in_a_package_first(tmp_path):
@@ -293,7 +296,7 @@ def test_a_stale_copy_of_an_editable_install_is_never_used(tmp_path):
     shutil.copytree(source, checkout / "facesearch", ignore=shutil.ignore_patterns("__pycache__", "migrations"))
     shutil.copytree(migrate.migrations_folder(), checkout / "migrations")
     shutil.copytree(migrate.migrations_folder(), tmp_path / "site" / "facesearch" / "migrations")
-    (checkout / "migrations" / "versions" / "0004_new.py").write_text("")
+    (checkout / "migrations" / "versions" / "0005_new.py").write_text("")
     code = "from facesearch.store import migrate as m; print(m.known_revisions(m.migrations_folder()))"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -303,7 +306,7 @@ def test_a_stale_copy_of_an_editable_install_is_never_used(tmp_path):
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == "['0001', '0002', '0003', '0004']"
+    assert done.stdout.strip() == "['0001', '0002', '0003', '0004', '0005']"
 
 
 def test_missing_migrations(monkeypatch, tmp_path):
