@@ -41,6 +41,9 @@ class Bar:
             spent = time.monotonic() - self._started
             rate = f"{done / spent:.1f} {self._unit}/s" if done and spent > 0 else ""
             self._bar.update(self._bar.task_ids[0], completed=done, rate=rate)
+            if done == total:
+                # What is told next goes below it.
+                self.close()
 
     def close(self) -> None:
         """Leave the bar as it is and give the terminal back."""

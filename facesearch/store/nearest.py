@@ -9,31 +9,30 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy import delete, func, insert, select
 
 from facesearch.store.changes import pack, unpack
 from facesearch.store.connection import chunks
+from facesearch.store.hnsw import Graph
 from facesearch.store.schema import EmbeddingRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Column, Connection, Select, Table
 
     from facesearch.store.database import Database
+    from facesearch.store.hnsw import Builder, GraphState
 
 MOST = 1000
 """The largest ``hnsw.ef_search`` that pgvector takes; with iterative scans a query may return more rows than that."""
 
-LEAST = 100
-"""The smallest ``hnsw.ef_search`` asked for: recall 1.0 of 100,000 faces was measured at 40 already."""
-
-_BUILDING = 0x66616366
-"""Key of the advisory lock of whoever builds an index."""
+SPAN = 8192
+"""Vectors that are read at once."""
 
 
 class VectorTable:
@@ -43,7 +42,8 @@ class VectorTable:
         database: where they are; one of PostgreSQL.
         recipe: key of the recipe.
         dim: length of a vector.
-        half: let the approximate index hold numbers of 16 bits: half as large; what it proposes is measured anew.
+        half: let the approximate index hold numbers of 16 bits, so that it is a third smaller; what it proposes is
+            measured anew.
         table: another one than that of the gallery, with columns ``face_id``, ``recipe`` and ``embedding``.
     """
 
@@ -55,34 +55,18 @@ class VectorTable:
         self._database = database
         self._table = EmbeddingRow.metadata.tables["embedding"] if table is None else table
         self._recipe = recipe
-        self._kind = f"{'halfvec' if half else 'vector'}({int(dim)})"
-        self._operators = f"{'halfvec' if half else 'vector'}_l2_ops"
+        self.graph = Graph(self._table.name, recipe, int(dim), half)
         self.dim = dim
-        self.index_name = f"ix_{self._table.name}_hnsw_{recipe}" + ("_half" if half else "")
 
-    def count(self, most: int | None = None) -> int:
-        """How many vectors there are; no more than ``most`` are counted, for PostgreSQL counts row by row."""
-        held = select(self._table.c.face_id).where(self._table.c.recipe == self._recipe).limit(most)
-        with self._read() as connection:
-            return int(connection.execute(select(func.count()).select_from(held.subquery())).scalar_one())
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[VectorView]:
+        """The vectors of one state, whatever others commit meanwhile."""
+        with self._database.seam(), self._database.snapshot() as connection:
+            yield VectorView(connection, self._table, self.graph)
 
-    def ids(self) -> NDArray[np.int64]:
-        """The ids of all faces with a vector, (n,) int64, ascending."""
-        face_id = self._table.c.face_id
-        with self._read() as connection:
-            query = select(face_id).where(self._table.c.recipe == self._recipe).order_by(face_id)
-            return np.array(connection.execute(query).scalars().all(), dtype=np.int64)
-
-    def vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The vectors (n, dim) of known ids (n,), in their order."""
-        columns = self._table.c
-        found: dict[int, bytes] = {}
-        with self._read() as connection:
-            for some in chunks(np.unique(ids).tolist()):
-                query = select(columns.face_id, columns.embedding)
-                query = query.where(columns.recipe == self._recipe, columns.face_id.in_(some))
-                found.update((row[0], row[1]) for row in connection.execute(query))
-        return unpack([found[one] for one in ids.tolist()], self.dim)
+    def building(self) -> contextlib.AbstractContextManager[Builder | None]:
+        """See ``Graph.building``. Whoever makes a graph must not be ``reading``: that would be waited for."""
+        return self.graph.building(self._database)
 
     def put(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Add vectors (n, dim) under ids (n,), each once, or replace them. Those of a gallery come with their photos
@@ -102,90 +86,6 @@ class VectorTable:
         with self._write() as connection:
             return self._delete(connection, np.unique(ids))
 
-    def nearest(
-        self,
-        probes: NDArray[np.float32],
-        m: int,
-        *,
-        only: NDArray[np.int64] | None = None,
-        exact: bool = False,
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """About the m nearest of each probe (q, dim): ids (q, m) and squared distances (q, m), ascending.
-
-        Args:
-            probes: unit rows, float32.
-            m: no more than there are, or than ``only`` names of them.
-            only: compare with these ids alone, all of them.
-            exact: compare with everything, also where there is an approximate index.
-        """
-        ids = np.empty((len(probes), m), dtype=np.int64)
-        apart = np.empty((len(probes), m), dtype=np.float32)
-        with self._read() as connection:
-            approximate = not exact and only is None and self._has_index(connection)
-            if approximate:
-                wide = min(MOST, max(LEAST, 2 * m))
-                connection.exec_driver_sql("SET LOCAL hnsw.iterative_scan = strict_order")
-                connection.exec_driver_sql(f"SET LOCAL hnsw.ef_search = {wide}")
-            for row, probe in enumerate(probes):
-                found = self._ask(connection, probe, m, only, self._kind) if approximate else []
-                if len(found) < m:
-                    found = self._ask(connection, probe, m, only, None)
-                ids[row], apart[row] = [one[0] for one in found], [one[1] ** 2 for one in found]
-        return ids, apart
-
-    def build_index(self) -> bool:
-        """Make the approximate index where there is none, beside whatever is read and written meanwhile.
-
-        Takes about a minute for 100,000 faces. Returns whether it was made; not where another process is making it.
-        """
-        with self._database.seam(), self._database.engine.connect() as pooled:
-            connection = pooled.execution_options(isolation_level="AUTOCOMMIT")
-            lock = {"kind": _BUILDING, "name": self.index_name}
-            free = connection.execute(text("SELECT pg_try_advisory_lock(:kind, hashtext(:name))"), lock).scalar_one()
-            if not free:
-                return False
-            try:
-                if self._has_index(connection):
-                    return False
-                # One that was cut short is there and not valid.
-                connection.exec_driver_sql(f'DROP INDEX IF EXISTS "{self.index_name}"')
-                connection.exec_driver_sql(
-                    f'CREATE INDEX CONCURRENTLY "{self.index_name}" ON "{self._table.name}" USING hnsw '
-                    f"((embedding::{self._kind}) {self._operators}) WHERE recipe = '{self._recipe}'"
-                )
-            finally:
-                connection.execute(text("SELECT pg_advisory_unlock(:kind, hashtext(:name))"), lock)
-            return True
-
-    def has_index(self) -> bool:
-        """Whether there is an approximate index that can be used."""
-        with self._read() as connection:
-            return self._has_index(connection)
-
-    def _has_index(self, connection: Connection) -> bool:
-        query = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
-        return bool(connection.execute(query, {"name": f'"{self.index_name}"'}).scalar_one_or_none())
-
-    def _ask(
-        self,
-        connection: Connection,
-        probe: NDArray[np.float32],
-        m: int,
-        only: NDArray[np.int64] | None,
-        kind: str | None,
-    ) -> list[tuple[int, float]]:
-        from pgvector import Vector
-
-        # The key stands in the statement itself, for only so does the planner see that the index is of these rows.
-        apart = "embedding <-> %(probe)s" if kind is None else f"(embedding::{kind}) <-> %(probe)s::{kind}"
-        few = "" if only is None else "AND face_id = ANY(%(only)s)"
-        statement = (
-            f"SELECT face_id, {apart} FROM \"{self._table.name}\" WHERE recipe = '{self._recipe}' {few} "  # noqa: S608
-            f"ORDER BY {apart} LIMIT {int(m)}"
-        )
-        values = {"probe": Vector(probe)} | ({} if only is None else {"only": only.tolist()})
-        return [(row[0], row[1]) for row in connection.exec_driver_sql(statement, values)]
-
     def _delete(self, connection: Connection, ids: NDArray[np.int64]) -> int:
         columns = self._table.c
         return sum(
@@ -196,11 +96,104 @@ class VectorTable:
         )
 
     @contextlib.contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with self._database.seam(), self._database.snapshot() as connection:
-            yield connection
-
-    @contextlib.contextmanager
     def _write(self) -> Iterator[Connection]:
         with self._database.seam(), self._database.lock.hold(), self._database.transaction() as connection:
             yield connection
+
+
+class VectorView:
+    """The vectors of one recipe in one state of the database; see ``VectorTable.reading``."""
+
+    def __init__(self, connection: Connection, table: Table, graph: Graph) -> None:
+        self._connection = connection
+        self._table = table
+        self._graph = graph
+
+    def graph(self) -> GraphState | None:
+        """The approximate index, if there is one."""
+        return self._graph.state(self._connection)
+
+    def count(self, most: int | None = None) -> int:
+        """How many vectors there are; no more than ``most`` are counted, for PostgreSQL counts row by row."""
+        held = self._of_recipe(self._table.c.face_id).limit(most)
+        return int(self._connection.execute(select(func.count()).select_from(held.subquery())).scalar_one())
+
+    def ids(self) -> NDArray[np.int64]:
+        """The ids of all faces with a vector, (n,) int64, ascending."""
+        query = self._of_recipe(self._table.c.face_id).order_by(self._table.c.face_id)
+        return np.array(self._connection.execute(query).scalars().all(), dtype=np.int64)
+
+    def known(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of some ids (n,) that have a vector, each once, ascending."""
+        face_id = self._table.c.face_id
+        found: list[int] = []
+        for some in chunks(np.unique(ids).tolist()):
+            found += self._connection.execute(self._of_recipe(face_id).where(face_id.in_(some))).scalars()
+        return np.array(sorted(found), dtype=np.int64)
+
+    def vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The vectors (n, dim) of known ids (n,), in their order."""
+        columns = self._table.c
+        found: dict[int, bytes] = {}
+        for some in chunks(np.unique(ids).tolist()):
+            query = self._of_recipe(columns.face_id, columns.embedding).where(columns.face_id.in_(some))
+            found.update((row[0], row[1]) for row in self._connection.execute(query))
+        return unpack([found[one] for one in ids.tolist()], self._graph.dim)
+
+    def spans(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """All ids (b,) and vectors (b, dim), ``SPAN`` at a time, in any order."""
+        query = self._of_recipe(self._table.c.face_id, self._table.c.embedding)
+        rows = self._connection.execute(query, execution_options={"yield_per": SPAN})
+        for some in rows.partitions():
+            yield np.array([row[0] for row in some], dtype=np.int64), unpack([row[1] for row in some], self._graph.dim)
+
+    def nearest(
+        self,
+        probes: NDArray[np.float32],
+        m: int,
+        *,
+        only: NDArray[np.int64] | None = None,
+        effort: int | None = None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """About the m nearest of each probe (q, dim): ids (q, m) and squared distances (q, m), ascending.
+
+        Args:
+            probes: unit rows, float32.
+            m: no more than there are, or than ``only`` names of them.
+            only: compare with these ids alone, all of them.
+            effort: vectors that the approximate index keeps in view (``hnsw.ef_search``), up to ``MOST``; it must be
+                there, and ``only`` not be given. None compares with everything.
+        """
+        ids = np.empty((len(probes), m), dtype=np.int64)
+        apart = np.empty((len(probes), m), dtype=np.float32)
+        if effort is not None:
+            # Goes on until m are found, which deleted rows and those of a filter would else prevent. In any order: a
+            # strict one passes over what is found late, and rows are sorted here anyway.
+            self._connection.exec_driver_sql(
+                f"SET LOCAL hnsw.iterative_scan = relaxed_order; SET LOCAL hnsw.ef_search = {int(min(effort, MOST))}"
+            )
+        for row, probe in enumerate(probes):
+            found = [] if effort is None else self._ask(probe, m, None, self._graph.kind)
+            if len(found) < m:
+                found = self._ask(probe, m, only, None)
+            found.sort(key=lambda one: one[1])
+            ids[row], apart[row] = [one[0] for one in found], [one[1] ** 2 for one in found]
+        return ids, apart
+
+    def _ask(
+        self, probe: NDArray[np.float32], m: int, only: NDArray[np.int64] | None, kind: str | None
+    ) -> list[tuple[int, float]]:
+        from pgvector import Vector
+
+        # The key stands in the statement itself, for only so does the planner see that the index is of these rows.
+        apart = "embedding <-> %(probe)s" if kind is None else f"(embedding::{kind}) <-> %(probe)s::{kind}"
+        few = "" if only is None else "AND face_id = ANY(%(only)s)"
+        statement = (
+            f'SELECT face_id, {apart} FROM "{self._table.name}" '  # noqa: S608
+            f"WHERE recipe = '{self._graph.recipe}' {few} ORDER BY {apart} LIMIT {int(m)}"
+        )
+        values = {"probe": Vector(probe)} | ({} if only is None else {"only": only.tolist()})
+        return [(row[0], row[1]) for row in self._connection.exec_driver_sql(statement, values)]
+
+    def _of_recipe(self, *columns: Column[Any]) -> Select[*tuple[Any, ...]]:
+        return select(*columns).where(self._table.c.recipe == self._graph.recipe)
