@@ -1,4 +1,5 @@
-# Two commands do everything from nothing: `make demo` and `make test`. `make check` is the quick one.
+# Two commands do everything from nothing: `make demo` and `make test`. `make check` is the quick one, and
+# `make test-backends` the one that downloads some GB more, for Milvus and Ray.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -7,7 +8,7 @@ PINS   := -c .ci/constraints.txt
 
 SOURCES := $(shell find facesearch migrations -type f -not -name '*.pyc') README.md LICENSE pyproject.toml
 
-.PHONY: demo test check bench install clean
+.PHONY: demo test test-backends check bench install clean
 
 install: $(VENV)/.installed
 
@@ -32,14 +33,23 @@ demo: install
 	@$(BIN)/facesearch demo --output facesearch-demo
 
 test: install
-	@FACESEARCH_TEST_WHEEL=1 $(BIN)/pytest -n 2 --dist loadfile --durations=10
+	@FACESEARCH_TEST_WHEEL=1 $(BIN)/pytest -n 2 --dist loadfile --durations=10 -m "not backends"
+
+# What only the tests of Milvus and Ray need, in the same environment.
+$(VENV)/.backends: $(VENV)/.dependencies
+	@echo "facesearch: installing Milvus and Ray (some minutes, once)"
+	@$(PIP) install $(PINS) --group backends
+	@touch $@
+
+test-backends: install $(VENV)/.backends
+	@FACESEARCH_TEST_WHEEL=1 $(BIN)/pytest --durations=10 -m backends tests/backends
 
 check: install
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache > $(VENV)/imports.txt || (cat $(VENV)/imports.txt; exit 1)
-	@FACESEARCH_TEST_WHEEL=1 $(BIN)/pytest -q -n 2 -m "not slow"
+	@FACESEARCH_TEST_WHEEL=1 $(BIN)/pytest -q -n 2 -m "not slow and not backends"
 
 bench: install
 	@$(BIN)/facesearch bench index

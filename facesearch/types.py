@@ -340,7 +340,7 @@ class IndexFacts:
     """What a vector index is: the ``kind`` by its name, and how many ``vectors`` it holds.
 
     ``recall`` is the share of the ten nearest that it finds, measured on vectors of its own; None where it is exact.
-    It then looks at ``candidates`` by codes for ten neighbours, in ``lists`` lists of an inverted file.
+    It then looks at ``candidates`` by codes for ten neighbours, in ``lists`` lists. ``place`` is its server, if any.
     """
 
     kind: str
@@ -348,6 +348,7 @@ class IndexFacts:
     recall: float | None = None
     candidates: int | None = None
     lists: int | None = None
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,10 +56,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test touches the user's gallery. The cache of models stays: it is what it is for."""
+    """No test touches the user's gallery or settings. The cache of models stays: it is what it is for."""
     home = tmp_path_factory.getbasetemp() / "homes" / uuid.uuid4().hex
     monkeypatch.setenv("FACESEARCH_GALLERY", str(home / "gallery"))
     monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    for name in ("CONFIG", "INDEX", "MODEL", "MODELS", "MILVUS_URI", "MILVUS_TOKEN"):
+        monkeypatch.delenv(f"FACESEARCH_{name}", raising=False)
     monkeypatch.setattr("facesearch.store.server_database.cache_folder", lambda: home / "cache")
 
 

@@ -21,8 +21,8 @@ LONGEST = 400
 NOTES = ("TODO", "FIXME", "XXX")
 
 MAY_IMPORT = {
-    "tensorflow": ("models/export.py", "models/facenet_keras.py", "detection/reference.py", "embedding/reference.py"),
-    "keras": ("models/facenet_keras.py",),
+    "tensorflow": ("training/",),
+    "keras": ("models/facenet_keras.py", "training/"),
     "h5py": ("models/facenet_keras.py",),
     "mtcnn": ("detection/reference.py",),
     "onnx": ("models/",),
@@ -30,6 +30,9 @@ MAY_IMPORT = {
     "joblib": ("models/mtcnn_weights.py",),
     "lz4": ("models/mtcnn_weights.py",),
     "faiss": ("index/faiss_index.py", "index/faiss_codes.py"),
+    "pymilvus": ("index/milvus_server.py",),
+    "ray": ("pipeline/ray_bridge.py",),
+    "milvus_lite": (),
     "sqlalchemy": ("store/",),
     "alembic": ("store/",),
     "sqlite3": ("store/",),
@@ -54,7 +57,7 @@ MAY_IMPORT = {
 
 HEAVY = {
     *("numpy", "cv2", "PIL", "onnxruntime", "onnx", "faiss", "sqlalchemy", "alembic", "tensorflow", "keras", "mtcnn"),
-    *("sklearn", "scipy", "matplotlib", "typer", "rich", "h5py", "joblib", "platformdirs", "filelock"),
+    *("sklearn", "scipy", "matplotlib", "typer", "rich", "h5py", "joblib", "platformdirs", "filelock", "pymilvus"),
 }
 
 

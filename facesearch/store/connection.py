@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from sqlalchemy import Connection, Executable
+    from sqlalchemy import Connection, UpdateBase
     from sqlalchemy.orm import InstrumentedAttribute
 
     from facesearch.store.database import Database
@@ -41,12 +41,13 @@ def new_token() -> str:
 
 @dataclass(slots=True)
 class Work:
-    """A write transaction; ``action`` marks the journal events that belong together."""
+    """A write transaction; ``action`` marks journal events that belong together, ``tables`` lost or changed rows."""
 
     connection: Connection
     action: str = field(default_factory=lambda: str(uuid.uuid4()))
     changed: bool = False
     enrolments_changed: bool = False
+    tables: set[str] = field(default_factory=set)
 
 
 class _Local(threading.local):
@@ -93,16 +94,26 @@ class Connected:
             yield
 
     @contextlib.contextmanager
-    def files_lock(self, timeout: float | None = None) -> Iterator[None]:
+    def files_lock(self, timeout: float | None = None, *, command: str | None = None) -> Iterator[None]:
         """Keep others from writing files into ``folder``; in a gallery in a folder that is ``lock``.
 
         Args:
             timeout: as for ``lock``.
+            command: as for ``lock``.
 
         Raises:
             GalleryBusyError: another process held it after that time.
         """
-        with self._seam(), self._database.files_lock(timeout):
+        with self._seam(), self._database.files_lock(timeout, command=command):
+            yield
+
+    @contextlib.contextmanager
+    def index_lock(self, timeout: float | None = None, *, command: str | None = None) -> Iterator[None]:
+        """Keep others from bringing an index up to date that several machines share; they may write all the while.
+
+        Taken before ``lock`` where both are needed. Arguments and errors are those of ``lock``.
+        """
+        with self._seam(), self._database.index_lock.hold(timeout, command=command):
             yield
 
     @contextlib.contextmanager
@@ -161,7 +172,7 @@ class Connected:
             raise RuntimeError("outside of writing()")
         return self._local.work
 
-    def _write(self, statement: Executable, rows: list[dict[str, Any]] | None = None) -> int:
+    def _write(self, statement: UpdateBase, rows: list[dict[str, Any]] | None = None) -> int:
         """Run a statement that changes rows, once or for each of ``rows``; returns how many it changed."""
         if rows is not None and not rows:
             return 0
@@ -169,6 +180,8 @@ class Connected:
         # Else no dialect but SQLite's tells it of an INSERT.
         result = work.connection.execute(statement, rows, execution_options={"preserve_rowcount": True})
         work.changed |= result.rowcount != 0
+        if result.rowcount and not statement.is_insert:
+            work.tables.add(str(statement.table))
         return result.rowcount
 
     def _insert(self, table: type[Base], key: InstrumentedAttribute[int], rows: list[dict[str, Any]]) -> list[int]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine
+
+    from facesearch.store.schema import Base
 
 
 class Lock(Protocol):
@@ -21,6 +23,20 @@ class Lock(Protocol):
 
     def holder(self) -> str | None:
         """Who else holds it, if that is known."""
+        ...
+
+
+class OwnFiles(Protocol):
+    """**Protocol:** files that belong to the database and lie where only the database can read them."""
+
+    missing: str
+    """Why they cannot be read; "" where they can be."""
+
+    tables: dict[str, str]
+    """Whose the files are that were read, by their names."""
+
+    def __iter__(self) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Each one: its name, and its bytes from end to end."""
         ...
 
 
@@ -47,8 +63,13 @@ class Database(Protocol):
         """For files that are made from the database; it exists."""
         ...
 
-    def files_lock(self, timeout: float | None = None) -> AbstractContextManager[None]:
+    def files_lock(self, timeout: float | None = None, *, command: str | None = None) -> AbstractContextManager[None]:
         """Held by whoever writes files into ``folder``; taken after ``lock`` where both are needed."""
+        ...
+
+    @property
+    def index_lock(self) -> Lock:
+        """Of whoever brings an index up to date that several machines share; taken before ``lock``."""
         ...
 
     def seam(self, *, files: bool = False) -> AbstractContextManager[None]:
@@ -75,8 +96,19 @@ class Database(Protocol):
         """Called in a transaction that deletes what must not be found again."""
         ...
 
-    def rewrite(self) -> bool:
-        """Write the database anew without what was deleted; ``lock`` is held. False where a reader hinders it."""
+    def rewrite(self, tables: Collection[str]) -> bool:
+        """Write the database anew without what was deleted from these tables; ``lock`` is held.
+
+        False where a reader hinders it and cannot be named.
+        """
+        ...
+
+    def clear(self, connection: Connection, table: type[Base]) -> None:
+        """Delete all rows of a table and leave nothing of them, in a transaction; ``lock`` is held."""
+        ...
+
+    def own_files(self) -> OwnFiles | None:
+        """What a search for remnants cannot find on this machine; None where all is in ``folder``."""
         ...
 
     def empty_log(self) -> bool:

@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 
 LOCK_NAME = "gallery.lock"
 NOTE_NAME = "gallery.writer.json"
+INDEX_NAMES = ("index.lock", "index.writer.json")
+"""The same for whoever brings an index up to date that is elsewhere."""
 
 
 class WriterLock:
     """The gallery's write lock; the kernel drops it when its holder dies. Re-entrant within a thread."""
 
-    def __init__(self, folder: Path, timeout: float) -> None:
+    def __init__(self, folder: Path, timeout: float, *, name: str = LOCK_NAME, note: str = NOTE_NAME) -> None:
         self._folder = folder
-        self._note = folder / NOTE_NAME
-        self._lock = FileLock(folder / LOCK_NAME, timeout=timeout, mode=0o600)
+        self._note = folder / note
+        self._lock = FileLock(folder / name, timeout=timeout, mode=0o600)
 
     @contextlib.contextmanager
     def hold(self, timeout: float | None = None, *, command: str | None = None) -> Iterator[None]:
@@ -79,7 +81,7 @@ class WriterLock:
 
     def _write_note(self, command: str | None) -> None:
         # Renamed into place, so that whoever waits never reads half of it. Path.open knows no opener.
-        temporary = self._note.with_name(f"{NOTE_NAME}.{os.getpid()}")
+        temporary = self._note.with_name(f"{self._note.name}.{os.getpid()}")
         with open(temporary, "w", opener=_private) as file:
             json.dump({"pid": os.getpid(), "command": command or shlex.join(sys.argv) or "python"}, file)
         temporary.replace(self._note)

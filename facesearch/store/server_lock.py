@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 KIND = 0x66616365
 """The first half of the lock's key, "face"; the second is the schema, for a database may hold several galleries."""
 
+INDEX_KIND = 0x66616378
+"""The same for whoever brings an index up to date that is elsewhere: not in the way of those who write."""
+
 _TAKE = text("SELECT pg_advisory_lock(:kind, hashtext(current_schema()))")
 _TRY = text("SELECT pg_try_advisory_lock(:kind, hashtext(current_schema()))")
 _DROP = text("SELECT pg_advisory_unlock(:kind, hashtext(current_schema()))")
@@ -44,7 +47,8 @@ class ServerLock:
     with it the lock, nothing of what was not committed stays.
     """
 
-    def __init__(self, engine: Engine, timeout: float, place: str) -> None:
+    def __init__(self, engine: Engine, timeout: float, place: str, *, kind: int = KIND) -> None:
+        self._kind = kind
         self._engine = engine
         self._timeout = timeout
         self._place = place
@@ -72,7 +76,7 @@ class ServerLock:
             local.depth -= 1
             if not local.depth:
                 connection, local.connection = local.connection, None
-                _let_go(connection)
+                _let_go(connection, self._kind)
 
     @property
     def connection(self) -> Connection:
@@ -86,7 +90,7 @@ class ServerLock:
         if self._local.connection is not None:
             return None
         with contextlib.suppress(DBAPIError), self._engine.connect() as connection:
-            names = connection.execute(_HOLDER, {"kind": KIND}).scalars().all()
+            names = connection.execute(_HOLDER, {"kind": self._kind}).scalars().all()
             return next((name for name in names if name), None)
         return None
 
@@ -97,8 +101,8 @@ class ServerLock:
                 if seconds > 0:
                     limit = f"{max(1, round(seconds * 1000))}ms"
                     connection.exec_driver_sql("SELECT set_config('lock_timeout', %s, true)", (limit,))
-                    connection.execute(_TAKE, {"kind": KIND})
-                elif not connection.execute(_TRY, {"kind": KIND}).scalar_one():
+                    connection.execute(_TAKE, {"kind": self._kind})
+                elif not connection.execute(_TRY, {"kind": self._kind}).scalar_one():
                     raise postgres.busy(self._place, self.holder())  # noqa: TRY301
                 # The lock is the session's and outlives this transaction.
                 connection.commit()
@@ -110,10 +114,10 @@ class ServerLock:
         return connection
 
 
-def _let_go(connection: Connection) -> None:
+def _let_go(connection: Connection, kind: int) -> None:
     try:
         connection.rollback()
-        connection.execute(_DROP, {"kind": KIND})
+        connection.execute(_DROP, {"kind": kind})
         connection.commit()
     except DBAPIError:
         # The server dropped it with the connection; should it not have, the connection must not be used again.
