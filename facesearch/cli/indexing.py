@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,6 +17,7 @@ from facesearch.cli.options import (
     MegapixelsOption,
     MemoryBudgetOption,
     MinFaceOption,
+    ModelOption,
     ThoroughOption,
     WeightsOption,
 )
@@ -61,6 +62,24 @@ def index(
         int | None,
         typer.Option("--jobs", metavar="N", min=1, show_default=False, help="Photos at once; else a core each."),
     ] = None,
+    runner: Annotated[
+        Literal["local", "ray"],
+        typer.Option(
+            "--runner",
+            help="What analyses photos: local is this machine; ray is a Ray cluster (facesearch[ray], on every node), "
+            "whose workers must see the photos at the same paths. Everything is written from here.",
+        ),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="HOST:PORT",
+            show_default=False,
+            help="With --runner ray: the cluster. auto or HOST:6379 on a machine that belongs to it, ray://HOST:10001 "
+            "on any other; else Ray is started on this machine alone.",
+        ),
+    ] = None,
     retry: Annotated[bool, typer.Option("--retry", help="Try photos again that could not be read.")] = False,
     reprocess: Annotated[
         bool,
@@ -72,7 +91,8 @@ def index(
     max_megapixels: MegapixelsOption = None,
     gallery: GalleryOption = None,
     engine: EngineOption = "onnx",
-    index: IndexKindOption = "auto",
+    model: ModelOption = None,
+    index: IndexKindOption = None,
     memory_budget: MemoryBudgetOption = None,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
@@ -87,6 +107,7 @@ def index(
       facesearch index ~/Pictures
       facesearch index people/ --people-from-folders     with people/Ada/1.jpg, people/Bob/2.jpg …
       facesearch index ~/Pictures --prune                also forget deleted photos
+      facesearch index /nas/photos --runner ray --address head:6379     on many machines
       facesearch index ~/Pictures --read-regions         names from digiKam, Lightroom, Windows or Picasa
     """
     with open_gallery(
@@ -94,6 +115,7 @@ def index(
         create=True,
         weights=weights,
         engine=engine,
+        model=model,
         max_megapixels=max_megapixels,
         min_face=min_face,
         thorough=thorough,
@@ -109,6 +131,8 @@ def index(
                 people_from_folders=people_from_folders,
                 read_regions=read_regions,
                 jobs=jobs,
+                runner=runner,
+                address=address,
                 retry=retry,
                 reprocess=reprocess,
                 progress=shown,

@@ -13,6 +13,9 @@ from facesearch.images.remarks import amount
 if TYPE_CHECKING:
     from pathlib import Path
 
+NO_FILE = "no such file"
+"""The reason of an error, where nothing lies at a path."""
+
 MAX_BYTES = 400_000_000
 """Larger files are refused unread; a picture within the pixel limit has no use for them."""
 
@@ -43,7 +46,7 @@ def read_whole(path: Path) -> bytes:
                 raise TooLargeError(path, f"a file of {amount(status.st_size)}, limit {amount(MAX_BYTES)}")
             return head + file.read(MAX_BYTES)
     except FileNotFoundError as exc:
-        raise UnreadableError(path, "no such file") from exc
+        raise UnreadableError(path, NO_FILE) from exc
     except PermissionError as exc:
         raise UnreadableError(path, "permission denied") from exc
     except IsADirectoryError as exc:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
-from facesearch.errors import FacesearchError, PhotoError, TooLargeError
+from facesearch.errors import ConfigError, FacesearchError, PhotoError, TooLargeError, UnreadableError
+from facesearch.images.files import NO_FILE
 from facesearch.images.load import without_pixels
 from facesearch.models.runtime import cores
 from facesearch.pipeline.front_end import Analysis, Cropped
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
     from facesearch.images.load import LoadedPhoto
     from facesearch.pipeline.front_end import FrontEnd
+
+    Results = Generator[tuple[Path, Analysis | PhotoError]]
+
+Runner = Literal["local", "ray"]
+RUNNERS: tuple[Runner, ...] = get_args(Runner)
 
 PAYS = 16
 """Photos a worker from which it is started: until its models are loaded it takes as long as for about ten photos
@@ -38,14 +44,17 @@ def analyse_many(
     jobs: int | None = None,
     known: Callable[[LoadedPhoto], bool] | None = None,
     keep_crops: bool = False,
-) -> Generator[tuple[Path, Analysis | PhotoError]]:
+    runner: Runner = "local",
+    address: str | None = None,
+) -> Results:
     """Analyse photos side by side; results come in the order of ``paths`` and are the same, whatever ``jobs`` is.
 
     Photos are read a bounded number ahead, so memory does not grow with their number. A photo that cannot be used
     comes as its error, also one that kills the process that reads it; an error of the models ends the iteration.
 
     Few photos, below ``PAYS`` a worker, are analysed in this process; so are all where the front end cannot be
-    sent to another one, or is to stay alone on a card.
+    sent to another one, or is to stay alone on a card. With Ray, all are analysed by its workers, which must find the
+    photos at the same paths.
 
     Args:
         front_end: what analyses them.
@@ -53,11 +62,17 @@ def analyse_many(
         jobs: worker processes; None for one a core, 1 for this process alone.
         known: see ``FrontEnd.look``; asked in this process, about a photo without its pixels.
         keep_crops: whether results hold the crops; else those are empty.
+        runner: where: "local", or "ray" for the machines of a Ray cluster.
+        address: the cluster; None for a Ray of our own on this machine.
 
     Raises:
         ModelError: the models cannot be used.
-        ConfigError: worker processes cannot be started.
+        ConfigError: worker processes cannot be started, or Ray cannot be used.
     """
+    check_runner(runner, address)
+    if runner == "ray":
+        yield from _by_ray(front_end, paths, address, jobs, known, keep_crops=keep_crops)
+        return
     wanted = 1 if front_end.alone else jobs or cores()
     source = iter(paths)
     first = list(islice(source, wanted * PAYS)) if wanted > 1 else []
@@ -76,6 +91,51 @@ def analyse_many(
             return
     while chunk := list(islice(photos, AT_ONCE)):
         yield from zip(chunk, task(chunk, ask), strict=True)
+
+
+def check_runner(runner: str, address: str | None) -> None:
+    """Refuse what cannot be meant, before any work.
+
+    Raises:
+        ConfigError: there is no such runner, or an address without Ray.
+    """
+    if runner not in RUNNERS:
+        raise ConfigError(f"no runner {runner!r}", hint=f"runners: {', '.join(RUNNERS)}")
+    if address is not None and runner != "ray":
+        raise ConfigError("an address is that of a Ray cluster", hint="say --runner ray too")
+
+
+def _by_ray(
+    front_end: FrontEnd,
+    paths: Iterable[Path],
+    address: str | None,
+    jobs: int | None,
+    known: Callable[[LoadedPhoto], bool] | None,
+    *,
+    keep_crops: bool,
+) -> Results:
+    from facesearch.pipeline.ray_runner import ray_crew
+
+    if front_end.alone:
+        raise ConfigError("Ray workers run networks on processors, not on a card", hint="say --device cpu")
+    source = iter(paths)
+    first = list(islice(source, 1))
+    if not first:
+        return
+    task = _Analyse(front_end, asks=known is not None, keep_crops=keep_crops)
+    ask = known or (lambda _: False)
+    with ray_crew(address, jobs) as crew, Workers(task, crew.count, answer=ask, lost=_lost, crew=crew) as workers:
+        for path, result in workers.run(chain(first, source)):
+            yield path, _not_there(path) if _is_missed(path, result) else result
+
+
+def _is_missed(path: Path, result: Analysis | PhotoError) -> bool:
+    """Whether a worker did not find what lies here."""
+    return isinstance(result, UnreadableError) and result.reason == NO_FILE and path.exists()
+
+
+def _not_there(path: Path) -> PhotoError:
+    return UnreadableError(path, "no such file on a Ray worker: they need the photos at the same path; then --retry")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ import subprocess
 import sys
 import traceback
 from contextlib import suppress
-from multiprocessing.connection import Pipe
+from multiprocessing.connection import Pipe, wait
+from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING, Any
 
 from facesearch.errors import ConfigError, FacesearchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from multiprocessing.connection import Connection
 
     Ask = Callable[[Any], Any]
@@ -40,13 +41,34 @@ serve(parent)
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Environment that holds NumPy to one core, whatever it was built with."""
 
-_KEEP_PAGES = {"MALLOC_TRIM_THRESHOLD_": str(128 << 20), "MALLOC_MMAP_THRESHOLD_": str(64 << 20)}
+KEEP_PAGES = {"MALLOC_TRIM_THRESHOLD_": str(128 << 20), "MALLOC_MMAP_THRESHOLD_": str(64 << 20)}
 """glibc gives a decoded picture's memory back to the system at once and fetches it again for the next one; keeping it
 takes a sixth off a 12-megapixel photo, measured, for a few megabytes."""
 
 
 class NotSendableError(ConfigError):
     """The task cannot be sent to another process: some part cannot be pickled, or not be imported there."""
+
+
+class NoRoomError(ConfigError):
+    """There is no room for another worker; those that are there can go on."""
+
+
+class Processes:
+    """The crew of local workers: processes on this machine. See ``workers.Crew``."""
+
+    def pack(self, task: object) -> bytes:
+        """Pickle a task."""
+        return bytes(ForkingPickler.dumps(task))
+
+    def start(self, task: bytes) -> Worker:
+        """Start a worker."""
+        return Worker(task)
+
+    def wait(self, workers: Collection[Worker], timeout: float | None) -> list[Worker]:
+        """Those that have said something, once there is one; none after ``timeout`` seconds."""
+        heard = wait([worker.connection for worker in workers], timeout)
+        return [worker for worker in workers if worker.connection in heard]
 
 
 class Worker:
@@ -75,7 +97,7 @@ class Worker:
             ConfigError: it died.
         """
         try:
-            kind, value = self.connection.recv()
+            kind, value = self.receive()
         except (EOFError, OSError):
             raise no_workers(f"one died while it started ({self.ended()})") from None
         if kind != "ready":
@@ -88,6 +110,15 @@ class Worker:
         except OSError:
             return False
         return True
+
+    def receive(self) -> tuple[str, Any]:
+        """The next message.
+
+        Raises:
+            EOFError: the process is dead; an OSError means that too.
+        """
+        kind, value = self.connection.recv()
+        return kind, value
 
     def kill(self) -> None:
         """End the process, if it has not ended."""
@@ -157,7 +188,7 @@ def _launch(handle: int) -> subprocess.Popen[bytes]:
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env={**_KEEP_PAGES, **os.environ, **ONE_THREAD},
+            env={**KEEP_PAGES, **os.environ, **ONE_THREAD},
             pass_fds=[handle],
         )
     except OSError as exc:

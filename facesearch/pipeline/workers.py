@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing.connection import wait
-from multiprocessing.reduction import ForkingPickler
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from facesearch.pipeline.process import NotSendableError, Worker, no_workers
+from facesearch.pipeline.process import NoRoomError, NotSendableError, Processes, no_workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Collection, Generator, Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
@@ -45,6 +43,38 @@ class _Slot(Generic[Item, Result]):
         self.done = True
 
 
+class Worker(Protocol):
+    """Somebody who does the task elsewhere, see ``process.Worker``; must be hashable."""
+
+    def await_ready(self) -> None:
+        """Wait until it has the task."""
+
+    def send(self, message: object) -> bool:
+        """Send a message; false where nobody is there to take it."""
+
+    def receive(self) -> tuple[str, Any]:
+        """The next message; EOFError or OSError where it died."""
+
+    def kill(self) -> None:
+        """End it, if it has not ended."""
+
+    def ended(self) -> str:
+        """How it ended."""
+
+
+class Crew(Protocol):
+    """Where workers come from."""
+
+    def pack(self, task: Task) -> bytes:
+        """Pickle the task for them; any error means that it cannot be."""
+
+    def start(self, task: bytes) -> Any:  # noqa: ANN401 - a Worker of its own kind, which ``wait`` gets back
+        """Start a worker."""
+
+    def wait(self, workers: Collection[Any], timeout: float | None) -> list[Any]:
+        """Those that have said something, once there is one; none after ``timeout`` seconds."""
+
+
 class Workers(Generic[Item, Result]):
     """Worker processes that share one task; a context manager, which ends them at once.
 
@@ -57,6 +87,7 @@ class Workers(Generic[Item, Result]):
         answer: answers the questions, in this process.
         lost: the result of an item that killed the worker that had nothing else to do; takes the item and how the
             worker ended.
+        crew: where they come from; processes on this machine by default.
 
     Raises:
         NotSendableError: the task cannot be pickled here, or not unpickled there.
@@ -70,9 +101,11 @@ class Workers(Generic[Item, Result]):
         *,
         answer: Ask,
         lost: Callable[[Item, str], Result],
+        crew: Crew | None = None,
     ) -> None:
+        self._crew: Crew = crew or Processes()
         try:
-            self._task = bytes(ForkingPickler.dumps(task))
+            self._task = self._crew.pack(task)
         except Exception as exc:
             raise NotSendableError(f"cannot be pickled: {exc}") from exc
         self._count = count
@@ -119,11 +152,17 @@ class Workers(Generic[Item, Result]):
                 yield slot.item, slot.result  # type: ignore[misc]
 
     def _start(self, count: int) -> None:
-        """Start processes side by side, and wait until all are ready."""
+        """Start workers side by side, and wait until all are ready; make do with fewer where there is no room."""
         for _ in range(count):
-            self._workers[Worker(self._task)] = deque()
+            self._workers[self._crew.start(self._task)] = deque()
         for worker in [*self._workers][-count:]:
-            worker.await_ready()
+            try:
+                worker.await_ready()
+            except NoRoomError:
+                del self._workers[worker]
+                self._count -= 1
+                if not self._workers:
+                    raise
 
     def _stop(self) -> None:
         for worker in self._workers:
@@ -142,6 +181,10 @@ class Workers(Generic[Item, Result]):
             if idle is None:
                 self._start(1)
                 idle = [*self._workers][-1]
+            if self._workers[idle]:
+                # Nobody could be started: for the next one who has nothing to do.
+                self._again.extendleft(reversed(slots))
+                return
             self._workers[idle].extend(slots)
             if not idle.send([slot.item for slot in slots]):
                 self._bury(idle)
@@ -160,10 +203,9 @@ class Workers(Generic[Item, Result]):
 
     def _listen(self, timeout: float | None) -> None:
         """Take one message of every worker that has one."""
-        heard = wait([worker.connection for worker in self._workers], timeout)
-        for worker in [worker for worker in self._workers if worker.connection in heard]:
+        for worker in self._crew.wait([*self._workers], timeout):
             try:
-                kind, value = worker.connection.recv()
+                kind, value = worker.receive()
             except (EOFError, OSError):
                 self._bury(worker)
                 continue

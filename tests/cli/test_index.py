@@ -178,6 +178,8 @@ def test_flags_are_handed_on(run, photo, tmp_path, monkeypatch, flag):
         "people_from_folders": False,
         "read_regions": False,
         "jobs": 3,
+        "runner": "local",
+        "address": None,
         "retry": flag == "--retry",
         "reprocess": flag == "--reprocess",
     }
