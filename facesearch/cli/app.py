@@ -23,6 +23,8 @@ from facesearch.cli.guard import Commands
 from facesearch.cli.indexing import index
 from facesearch.cli.journal import journal, journal_app, log, redo, undo
 from facesearch.cli.models import models, models_app
+from facesearch.cli.moving import import_
+from facesearch.cli.own_models import add_model, calibrate_model, remove_model, show_one
 from facesearch.cli.people import enrol, people, stats
 from facesearch.cli.person import person
 from facesearch.cli.reindexing import reindex
@@ -53,6 +55,7 @@ for _heading, _commands in _SECTIONS.items():
         app.command(help=lesson(_command), rich_help_panel=_heading)(_command)
 app.add_typer(journal_app, name="journal", help=lesson(journal), rich_help_panel="The whole gallery")
 app.add_typer(export_app, name="export", help=lesson(export), rich_help_panel="The whole gallery")
+app.command("import", help=lesson(import_), rich_help_panel="The whole gallery")(import_)
 app.command(help=lesson(demo), rich_help_panel="Models and measurements")(demo)
 for _group, _name, _lesson in (
     (models_app, "models", models),
@@ -61,6 +64,13 @@ for _group, _name, _lesson in (
     (bench_app, "bench", bench),
 ):
     app.add_typer(_group, name=_name, help=lesson(_lesson), rich_help_panel="Models and measurements")
+for _word, _command in (
+    ("add", add_model),
+    ("calibrate", calibrate_model),
+    ("show", show_one),
+    ("remove", remove_model),
+):
+    models_app.command(_word, help=lesson(_command))(_command)
 for _measurement in (identification, calibration, clustering):
     evaluate_app.command(help=lesson(_measurement))(_measurement)
 

@@ -177,7 +177,7 @@ def search(
     """
     from facesearch.bench import bench_search
 
-    found = bench_search(vectors=vectors, kind=index, queries=queries, tell=tell)
+    found = bench_search(vectors=vectors, kind=index or "auto", queries=queries, tell=tell)
     if as_json:
         emit(asdict(found))
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facesearch.cli.documents import clusters_document
-from facesearch.cli.options import EngineOption, GalleryOption, JsonOption, WeightsOption
+from facesearch.cli.options import EngineOption, GalleryOption, JsonOption, ModelOption, WeightsOption
 from facesearch.cli.output import columns, emit, plural, say, tell, warn
 from facesearch.cli.people import NAME_HELP, show_enrolment
 from facesearch.cli.session import open_gallery
@@ -57,6 +57,7 @@ def cluster(
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many groups are listed.")] = 20,
     gallery: GalleryOption = None,
     engine: EngineOption = "onnx",
+    model: ModelOption = None,
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -76,7 +77,7 @@ def cluster(
     """
     if link is not None and copy is not None:
         raise ConfigError("--link and --copy exclude each other", hint="give one of them")
-    with open_gallery(gallery, weights=weights, engine=engine) as opened:
+    with open_gallery(gallery, weights=weights, engine=engine, model=model) as opened:
         found = opened.cluster(threshold=threshold, afresh=afresh, ignored=ignored)
         drawn = opened.draw_clusters(found, draw) if draw is not None else []
     laid = _lay_out(found, link, copy)

@@ -14,6 +14,7 @@ from facesearch.cli.options import (
     JsonOption,
     MegapixelsOption,
     MinFaceOption,
+    ModelOption,
     StrictFaceOption,
     ThoroughOption,
     ThresholdOption,
@@ -39,6 +40,7 @@ def verify(
     max_megapixels: MegapixelsOption = None,
     gallery: GalleryOption = None,
     engine: EngineOption = "onnx",
+    model: ModelOption = None,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
     as_json: JsonOption = False,
@@ -54,35 +56,38 @@ def verify(
       facesearch verify passport.jpg selfie.jpg
       facesearch verify a.jpg b.jpg --far 1e-4 && echo same
     """
-    from facesearch.identify.calibration import built_in
-
     if gallery is not None:
         with open_gallery(
             gallery,
             weights=weights,
             engine=engine,
+            model=model,
             max_megapixels=max_megapixels,
             min_face=min_face,
             thorough=thorough,
             device=device,
         ) as opened:
+            meaning = opened.calibration
             verdict = opened.verify(a, b, far=far, threshold=threshold, strict=strict)
     else:
         from facesearch.gallery import verification
+        from facesearch.identify.calibration import calibration_of
 
         front_end = front_end_of(
             weights=weights,
             engine=engine,
+            model=model,
             max_megapixels=max_megapixels,
             min_face=min_face,
             thorough=thorough,
             device=device,
         )
+        meaning = calibration_of(front_end.recipe)
         verdict = verification.verify(front_end, a, b, far=far, threshold=threshold, strict=strict)
     if as_json:
         emit(verdict_document(verdict))
     else:
-        _show(verdict, built_in().least_far)
+        _show(verdict, meaning.least_far)
     raise typer.Exit(0 if verdict.same else 1)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from facesearch.gallery.journal import Entry
     from facesearch.gallery.people import Enrolment
     from facesearch.identify.calibration import Calibration
+    from facesearch.models.local import LocalModel
     from facesearch.models.registry import ModelInfo
     from facesearch.store.values import Unplaced
     from facesearch.types import (
@@ -229,4 +230,32 @@ def model_document(model: ModelInfo, paths: Sequence[str], calibration: Calibrat
         "threshold": calibration.threshold() if calibration else None,
         "calibration": asdict(calibration.provenance) if calibration else None,
         "sha256": {asset.name: asset.sha256 for asset in model.assets},
+    }
+
+
+def own_model_document(model: LocalModel, calibration: Calibration | None) -> Document:
+    """One network of the user's; ``threshold`` and ``calibration`` are None where it was not measured."""
+    return {
+        "name": model.name,
+        "kind": "embedder",
+        "title": model.title,
+        "dim": model.dim,
+        "licence": model.licence,
+        "path": str(model.path),
+        "paths": [str(model.path)],
+        "source": model.source,
+        "training_data": None,
+        "limits": None,
+        "threshold": calibration.threshold() if calibration else None,
+        "calibration": asdict(calibration.provenance) if calibration else None,
+        "sha256": {model.path.name: model.sha256},
+        "added": model.added,
+        "size": model.size,
+        "align": model.align,
+        "standardize": model.standardize,
+        "color": model.color,
+        "input": model.input,
+        "output": model.output,
+        "layout": model.layout,
+        "training": model.training,
     }

@@ -12,6 +12,7 @@ from facesearch.cli.options import (
     JsonOption,
     MegapixelsOption,
     MinFaceOption,
+    ModelOption,
     ThoroughOption,
     WeightsOption,
 )
@@ -76,6 +77,7 @@ def verification(
     thorough: ThoroughOption = False,
     max_megapixels: MegapixelsOption = None,
     engine: EngineOption = "onnx",
+    model: ModelOption = None,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
     as_json: JsonOption = False,
@@ -98,6 +100,7 @@ def verification(
     front_end = front_end_of(
         weights=weights,
         engine=engine,
+        model=model,
         max_megapixels=max_megapixels,
         min_face=min_face,
         thorough=thorough,

@@ -12,6 +12,7 @@ from facesearch.cli.options import (
     JsonOption,
     MegapixelsOption,
     MinFaceOption,
+    ModelOption,
     ThoroughOption,
     WeightsOption,
 )
@@ -61,6 +62,7 @@ def calibration(
     thorough: ThoroughOption = False,
     max_megapixels: MegapixelsOption = None,
     engine: EngineOption = "onnx",
+    model: ModelOption = None,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
     as_json: JsonOption = False,
@@ -80,6 +82,7 @@ def calibration(
     front_end = front_end_of(
         weights=weights,
         engine=engine,
+        model=model,
         max_megapixels=max_megapixels,
         min_face=min_face,
         thorough=thorough,

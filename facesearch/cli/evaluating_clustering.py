@@ -13,6 +13,7 @@ from facesearch.cli.options import (
     JsonOption,
     MegapixelsOption,
     MinFaceOption,
+    ModelOption,
     ThoroughOption,
     WeightsOption,
 )
@@ -54,6 +55,7 @@ def clustering(
         typer.Option("--jobs", metavar="N", min=1, show_default=False, help="Photos at once; else a core each."),
     ] = None,
     engine: EngineOption = "onnx",
+    model: ModelOption = None,
     weights: WeightsOption = None,
     max_megapixels: MegapixelsOption = 200.0,
     min_face: MinFaceOption = None,
@@ -79,6 +81,7 @@ def clustering(
     front_end = front_end_of(
         weights=weights,
         engine=engine,
+        model=model,
         max_megapixels=max_megapixels,
         min_face=min_face,
         thorough=thorough,

@@ -12,6 +12,7 @@ from facesearch.cli.options import (
     JsonOption,
     MegapixelsOption,
     MinFaceOption,
+    ModelOption,
     ThoroughOption,
     WeightsOption,
 )
@@ -72,6 +73,7 @@ def identification(
     thorough: ThoroughOption = False,
     max_megapixels: MegapixelsOption = None,
     engine: EngineOption = "onnx",
+    model: ModelOption = None,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
     as_json: JsonOption = False,
@@ -109,6 +111,7 @@ def identification(
     front_end = front_end_of(
         weights=weights,
         engine=engine,
+        model=model,
         max_megapixels=max_megapixels,
         min_face=min_face,
         thorough=thorough,

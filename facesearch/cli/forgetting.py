@@ -50,7 +50,8 @@ def forget(
     A person goes with every face that was given to them, their vectors, and what the journal says of them; their
     photos stay. The vector index is made anew; the SVM, the calibration of the album and the backup are removed; the
     database is written anew. Then every file of the gallery is searched for the vectors, the names and the ids, and a
-    receipt says what was searched and what is left: at most paths of photos with the name in them.
+    receipt says what was searched and what is left: at most paths of photos with the name in them. Of a gallery on a
+    server every value is searched, and the server's own files where its user may read them.
 
     What it does not do: faces that nobody has named stay, also those that show the same person; find them first with
     `facesearch review --person NAME`. The photos are never touched, so index finds the faces in a photo again that it
@@ -101,12 +102,11 @@ def _show(receipt: "Receipt", *, photo: Path | None, tombstone: bool) -> None:
     found = receipt.search
     rows: list[tuple[Cell, Cell]] = [(("forgotten", "bold"), _counts(receipt))]
     rows += _block("derived", [f"{what}: {fate}" for what, fate in receipt.derived.items()])
-    rows.append(("searched", f"{plural(found.files, 'file')}, {found.bytes:,} bytes"))
+    rows += _block("searched", _searched(found))
     rows += _block("for", _sought(found))
     if receipt.clean:
         rows.append(("left", ("the name in the paths of photos that stay" if found.kept_paths else "nothing", "bold")))
-    if not receipt.database_searched:
-        rows.append(("not searched", ("the database: it is a server's, so its files are not here", "bold")))
+    rows += _block("not searched", [(one, "bold") for one in found.unsearched])
     rows += _block(("left", "bold red"), [f"{one.kind}: {one.count:,} in {one.path}" for one in found.remnants])
     more = len(found.kept_paths) - SHOWN_PATHS
     rows += _block(
@@ -119,7 +119,15 @@ def _show(receipt: "Receipt", *, photo: Path | None, tombstone: bool) -> None:
         complain("error: something is left; the receipt says where")
 
 
-def _block(label: "Cell", lines: "Sequence[str]") -> "list[tuple[Cell, Cell]]":
+def _searched(found: "Search") -> list[str]:
+    where = [f"{plural(found.files, 'file')}, {found.bytes:,} bytes"]
+    if found.columns:
+        files = f" and {plural(found.server_files, 'file')}" if found.server_files else ""
+        where.append(f"{plural(found.columns, 'column')}{files} of the server, {found.server_bytes:,} bytes")
+    return where
+
+
+def _block(label: "Cell", lines: "Sequence[Cell]") -> "list[tuple[Cell, Cell]]":
     """Lines with a label before the first one."""
     return [(label if place == 0 else "", line) for place, line in enumerate(lines)]
 

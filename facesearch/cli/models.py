@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facesearch.cli.documents import model_document
+from facesearch.cli.documents import model_document, own_model_document
 from facesearch.cli.options import JsonOption, WeightsOption
 from facesearch.cli.output import columns, emit, hint, say, tell
 from facesearch.cli.session import use_weights
@@ -12,17 +12,19 @@ from facesearch.cli.teaching import lesson
 
 if TYPE_CHECKING:
     from facesearch.identify.calibration import Calibration
+    from facesearch.models.local import LocalModel
     from facesearch.models.registry import ModelInfo
 
 models_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
 
 def models(context: typer.Context, *, as_json: JsonOption = False) -> None:
-    """List the models with their licences and limits, or get them.
+    """List the models with their licences and limits, get them, or add one of your own.
 
     Examples:
       facesearch models
       facesearch models pull
+      facesearch models add model.onnx --name mine --calibrate people/
     """
     if context.invoked_subcommand is None:
         _list(as_json=as_json)
@@ -56,17 +58,44 @@ models_app.command(help=lesson(pull))(pull)
 
 
 def _list(*, as_json: bool) -> None:
+    from facesearch.models import local
     from facesearch.models.registry import MODELS
 
     found = {name: _files(name) for name in MODELS}
+    own = [local.find(name) for name in local.names()]
     if as_json:
         documents = [model_document(model, found[name], _calibration(model)) for name, model in MODELS.items()]
-        emit({"models": documents})
+        emit({"models": [*documents, *(own_model_document(one, _own_calibration(one)) for one in own)]})
         return
     for model in MODELS.values():
         _show(model, found[model.name])
+    for one in own:
+        _show_own(one)
     if not all(found.values()):
         hint("the first use fetches what is missing; or now: facesearch models pull")
+
+
+def show_model(name: str, *, as_json: bool) -> None:
+    """Print one model.
+
+    Raises:
+        ModelError: there is none of this name.
+    """
+    from facesearch.models import local
+    from facesearch.models.registry import MODELS
+
+    if name in MODELS:
+        model, files = MODELS[name], _files(name)
+        if as_json:
+            emit(model_document(model, files, _calibration(model)))
+        else:
+            _show(model, files)
+        return
+    one = local.find(name)
+    if as_json:
+        emit(own_model_document(one, _own_calibration(one)))
+    else:
+        _show_own(one, whole=True)
 
 
 def _calibration(model: "ModelInfo") -> "Calibration | None":
@@ -74,6 +103,12 @@ def _calibration(model: "ModelInfo") -> "Calibration | None":
     from facesearch.identify.calibration import built_in
 
     return built_in(model.name) if model.kind == "embedder" else None
+
+
+def _own_calibration(model: "LocalModel") -> "Calibration | None":
+    from facesearch.identify.calibration import built_in
+
+    return built_in(model.name) if model.calibrated else None
 
 
 def _files(name: str) -> list[str]:
@@ -97,12 +132,36 @@ def _show(model: "ModelInfo", files: list[str]) -> None:
         ("limits", model.limits),
         ("source", model.source),
     ]
-    found = _calibration(model)
-    if found is not None:
-        made = found.provenance
-        facts += [
-            ("calibrated", f"{made.data}, {made.people:,} people, {made.impostor_pairs:,} pairs of strangers"),
-            ("", f"1 in 1,000 of these is nearer than {found.threshold(1e-3):.2f}"),
-        ]
+    facts += _measured(_calibration(model))
     facts += [("file" if place == 0 else "", path) for place, path in enumerate(files or ["not fetched yet"])]
     columns([(f"  {label}", text) for label, text in facts])
+
+
+def _show_own(model: "LocalModel", *, whole: bool = False) -> None:
+    say((model.name, "bold"), f"  embedder, {model.dim} numbers a face, yours")
+    facts = [
+        ("what", model.title),
+        ("licence", model.licence),
+        ("input", f"{model.size} × {model.size}, {model.align}, {model.standardize}, {model.color}"),
+        ("source", f"{model.source}, added {model.added}"),
+        *(
+            _measured(_own_calibration(model))
+            or [("not calibrated", f"facesearch models calibrate {model.name} DIR; until then it decides nothing")]
+        ),
+    ]
+    if whole:
+        facts += [("sha256", model.sha256), ("output", model.output)]
+        trained = (model.training or {}).items()
+        facts += [(f"training, {name}", str(value)) for name, value in trained if isinstance(value, str | int | float)]
+    columns([(f"  {label}", text) for label, text in [*facts, ("file", str(model.path))]])
+
+
+def _measured(found: "Calibration | None") -> list[tuple[str, str]]:
+    """What a calibration was measured on, and what it says."""
+    if found is None:
+        return []
+    made = found.provenance
+    return [
+        ("calibrated", f"{made.data}, {made.people:,} people, {made.impostor_pairs:,} pairs of strangers"),
+        ("", f"1 in 1,000 of these is nearer than {found.threshold(1e-3):.2f}"),
+    ]

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from facesearch.config import MODEL_VARIABLE
 from facesearch.models.device import Device
 
 Engine = Literal["onnx", "reference"]
@@ -31,6 +32,19 @@ EngineOption = Annotated[
     ),
 ]
 
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        envvar=MODEL_VARIABLE,
+        show_envvar=False,
+        show_default=False,
+        help="What embeds faces: facenet-128, or a network that you added with `facesearch models add` (also: "
+        "FACESEARCH_MODEL); else the gallery's own.",
+    ),
+]
+
 DeviceOption = Annotated[
     Device,
     typer.Option(
@@ -41,12 +55,13 @@ DeviceOption = Annotated[
 ]
 
 IndexKindOption = Annotated[
-    Literal["auto", "exact", "flat", "compressed", "inverted", "pgvector", "pgvector-half"],
+    Literal["auto", "exact", "flat", "compressed", "inverted", "pgvector", "pgvector-half", "milvus"] | None,
     typer.Option(
         "--index",
         help="How the nearest faces are found. auto goes by their number; exact (NumPy) and flat (FAISS) compare with "
         "all of them, compressed and inverted with those that short codes propose. pgvector lets PostgreSQL do it, "
-        "pgvector-half with an index of half the size.",
+        "pgvector-half with an index of half the size; milvus has a Milvus server do it. Without it, what "
+        "FACESEARCH_INDEX or config.toml says, else auto.",
     ),
 ]
 

@@ -13,6 +13,7 @@ from facesearch.cli.options import (
     JsonOption,
     MegapixelsOption,
     MinFaceOption,
+    ModelOption,
     StrictFaceOption,
     ThoroughOption,
     WeightsOption,
@@ -59,6 +60,7 @@ def enrol(
     max_megapixels: MegapixelsOption = None,
     gallery: GalleryOption = None,
     engine: EngineOption = "onnx",
+    model: ModelOption = None,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
     as_json: JsonOption = False,
@@ -78,6 +80,7 @@ def enrol(
         create=bool(photos),
         weights=weights,
         engine=engine,
+        model=model,
         max_megapixels=max_megapixels,
         min_face=min_face,
         thorough=thorough,
@@ -96,6 +99,7 @@ def people(
     ] = None,
     gallery: GalleryOption = None,
     engine: EngineOption = "onnx",
+    model: ModelOption = None,
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -105,7 +109,7 @@ def people(
       facesearch people
       facesearch people --draw sheets/       one picture a person, to look through for wrong faces
     """
-    with open_gallery(gallery, weights=weights, engine=engine) as opened:
+    with open_gallery(gallery, weights=weights, engine=engine, model=model) as opened:
         everybody = opened.people()
         drawn = opened.draw_people(draw) if draw is not None else []
     if as_json:
@@ -132,11 +136,11 @@ def stats(
       facesearch stats --gallery ~/family.gallery
     """
     with open_gallery(gallery) as opened:
-        held = opened.stats()
+        held, model = opened.stats(), opened.model
     if as_json:
         from dataclasses import asdict
 
-        emit(asdict(held))
+        emit({**asdict(held), "model": model})
         return
     counts = [
         ("photos with faces", held.photos),
@@ -150,17 +154,20 @@ def stats(
     ]
     say("gallery", "  ", held.folder)
     columns([(what, f"{count:,}") for what, count in counts], right={1})
+    if model is not None:
+        say("model", "    ", model)
     if held.index is not None:
         say("index", "    ", _index_line(held.index))
 
 
 def _index_line(index: "IndexFacts") -> str:
     """The kind of index, and how much of the truth it finds."""
+    kind = index.kind if index.place is None else f"{index.kind} at {index.place}"
     if index.recall is None:
-        return f"{index.kind}: compares with all of {plural(index.vectors, 'face')}"
+        return f"{kind}: compares with all of {plural(index.vectors, 'face')}"
     lists = f" in {index.lists:,} lists" if index.lists else ""
     return (
-        f"{index.kind}: finds {index.recall:.1%} of the ten nearest among {plural(index.vectors, 'face')}, measured on "
+        f"{kind}: finds {index.recall:.1%} of the ten nearest among {plural(index.vectors, 'face')}, measured on "
         f"your own; looks at {index.candidates:,} candidates{lists}"
     )
 

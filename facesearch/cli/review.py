@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facesearch.cli.documents import face_document
-from facesearch.cli.options import EngineOption, GalleryOption, JsonOption, WeightsOption
+from facesearch.cli.options import EngineOption, GalleryOption, JsonOption, ModelOption, WeightsOption
 from facesearch.cli.output import emit, plural, say, tell
 from facesearch.cli.review_prompt import converse, wording
 from facesearch.cli.session import open_gallery
@@ -49,6 +49,7 @@ def review(
     ] = None,
     gallery: GalleryOption = None,
     engine: EngineOption = "onnx",
+    model: ModelOption = None,
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -71,7 +72,7 @@ def review(
       facesearch review --person "Ada Lovelace"
       facesearch review --html questions.html
     """
-    with open_gallery(gallery, weights=weights, engine=engine) as opened:
+    with open_gallery(gallery, weights=weights, engine=engine, model=model) as opened:
         begun = opened.review(person)
         if html is not None:
             _write_page(begun, html, limit)

@@ -35,6 +35,7 @@ def front_end_of(
     *,
     weights: Path | None,
     engine: Engine,
+    model: str | None = None,
     max_megapixels: float | None,
     min_face: float | None,
     thorough: bool,
@@ -52,7 +53,7 @@ def front_end_of(
 
     limit = MAX_MEGAPIXELS if max_megapixels is None else max_megapixels
     scope = pipeline.Scope(min_face, thorough, device, max_megapixels=limit)
-    return pipeline.make_front_end(engine=engine, scope=scope, tell=tell)
+    return pipeline.make_front_end(engine=engine, model=model, scope=scope, tell=tell)
 
 
 def open_gallery(
@@ -61,11 +62,12 @@ def open_gallery(
     create: bool = False,
     weights: Path | None = None,
     engine: Engine = "onnx",
+    model: str | None = None,
     max_megapixels: float | None = None,
     min_face: float | None = None,
     thorough: bool = False,
     device: str = "auto",
-    index: str = "auto",
+    index: str | None = None,
     memory_budget: int | None = None,
 ) -> Gallery:
     """The gallery that a command works on; progress with the models goes to stderr.
@@ -75,11 +77,12 @@ def open_gallery(
         create: make it where there is none.
         weights: as given with ``--weights``.
         engine: as given with ``--engine``.
+        model: as given with ``--model``.
         max_megapixels: as given with ``--max-megapixels``.
         min_face: as given with ``--min-face``.
         thorough: as given with ``--thorough``.
         device: as given with ``--device``.
-        index: as given with ``--index``.
+        index: as given with ``--index``; None for what is settled elsewhere.
         memory_budget: as given with ``--memory-budget``, in bytes.
 
     Raises:
@@ -96,6 +99,7 @@ def open_gallery(
         folder,
         create=create,
         engine=engine,
+        model=model,
         max_megapixels=limit,
         min_face=min_face,
         thorough=thorough,

@@ -15,6 +15,7 @@ from facesearch.cli.options import (
     JsonOption,
     MegapixelsOption,
     MinFaceOption,
+    ModelOption,
     StrictFaceOption,
     ThoroughOption,
     ThresholdOption,
@@ -59,6 +60,7 @@ def why(
     max_megapixels: MegapixelsOption = None,
     gallery: GalleryOption = None,
     engine: EngineOption = "onnx",
+    model: ModelOption = None,
     device: DeviceOption = "auto",
     weights: WeightsOption = None,
     as_json: JsonOption = False,
@@ -84,6 +86,7 @@ def why(
             gallery,
             weights=weights,
             engine=engine,
+            model=model,
             max_megapixels=max_megapixels,
             min_face=min_face,
             thorough=thorough,
@@ -96,17 +99,18 @@ def why(
                 opened.draw_why(made, output)
     else:
         from facesearch.gallery import explaining
-        from facesearch.identify.calibration import built_in
+        from facesearch.identify.calibration import calibration_of
 
-        meaning = built_in()
         front_end = front_end_of(
             weights=weights,
             engine=engine,
+            model=model,
             max_megapixels=max_megapixels,
             min_face=min_face,
             thorough=thorough,
             device=device,
         )
+        meaning = calibration_of(front_end.recipe)
         with bar("parts") as shown:
             made = explaining.explain(front_end, a, b or a, progress=shown, **wanted)
         if output is not None:

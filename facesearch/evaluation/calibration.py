@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,6 @@ from facesearch.identify.table import Enrolled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -77,7 +77,7 @@ class Kept:
 
 
 def measure(
-    folder: Path,
+    photos: Path | dict[Path, str],
     front_end: FrontEnd,
     *,
     data: str,
@@ -85,10 +85,10 @@ def measure(
     jobs: int | None = None,
     progress: Callable[[int, int, str], None] = lambda *_: None,
 ) -> CalibrationReport:
-    """Calibrate a front end on ``folder/<person>/``, by the central face of each photo.
+    """Calibrate a front end on photos of known people, by the central face of each.
 
     Args:
-        folder: the photos.
+        photos: the folder of ``<person>/``, or photos and who is in them.
         front_end: analyses them.
         data: what they are, for the provenance.
         splits: how often the promises are checked, on other people; see ``kept``.
@@ -96,23 +96,23 @@ def measure(
         progress: takes photos done, photos to do and a path.
 
     Raises:
-        ConfigError: the folder holds too few people.
+        ConfigError: there are too few people.
         ModelError: the models cannot be used.
     """
-    tree = people_tree(folder)
+    tree = people_tree(photos) if isinstance(photos, Path) else photos
     side, _ = embed((front_end, front_end), (set(tree), set()), jobs=jobs, progress=progress)
-    photos = [photo for photo in tree if photo in side.boxes]
-    labels = [tree[photo] for photo in photos]
+    used = [photo for photo in tree if photo in side.boxes]
+    labels = [tree[photo] for photo in used]
     if len(set(labels)) < 2 * LEAST_STRANGERS:
         raise ConfigError(
             f"{len(set(labels))} people are too few for a calibration",
-            hint=f"give a folder of {2 * LEAST_STRANGERS} people or more; of some hundred to be of use",
+            hint=f"give photos of {2 * LEAST_STRANGERS} people or more; of some hundred to be of use",
         )
-    vectors = side.rows(photos)
+    vectors = side.rows(used)
     pairs = all_pairs(vectors, labels)
     made = Provenance(
         data=data,
-        photos=len(photos),
+        photos=len(used),
         people=len(set(labels)),
         genuine_pairs=pairs.genuine_pairs,
         impostor_pairs=pairs.impostor_pairs,
@@ -123,7 +123,7 @@ def measure(
     _, people = np.unique(np.asarray(labels), return_inverse=True)
     found = Calibration(front_end.recipe.model, made, pair_rates(pairs), probe_rates(vectors, people, GALLERIES, 0))
     checked = kept(vectors, labels, made, splits=splits) if splits else []
-    return CalibrationReport(found, tuple(checked), len(tree) - len(photos))
+    return CalibrationReport(found, tuple(checked), len(tree) - len(used))
 
 
 def pair_rates(pairs: AllPairs) -> PairRates:

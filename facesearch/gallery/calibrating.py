@@ -11,7 +11,7 @@ import numpy as np
 from facesearch.errors import ConfigError, ModelError
 from facesearch.gallery import album
 from facesearch.identify.album import NEAR, fit
-from facesearch.identify.calibration import Calibration, built_in
+from facesearch.identify.calibration import Calibration, built_in, calibration_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,16 +72,32 @@ def current(store: Store) -> Calibration:
     Raises:
         ModelError: what is stored is not a calibration.
     """
+    known = _known(store)
     with store.reading():
         document = store.calibration(store.state().recipe)
     if document is None:
-        return built_in()
+        return known
     try:
-        return built_in().shifted(float(json.loads(document)["shift"]))
+        return known.shifted(float(json.loads(document)["shift"]))
     except (ValueError, KeyError, TypeError) as exc:
         raise ModelError(
             "calibration", f"the gallery's own cannot be read: {exc}", hint="facesearch calibrate --reset"
         ) from exc
+
+
+def far_as(store: Store, distance: float) -> float:
+    """The distance of this gallery's embedder at which pairs of strangers are as rare as at one of the default's."""
+    known, usual = _known(store), built_in()
+    return distance if known is usual else known.threshold(usual.far(distance))
+
+
+def calibrated(store: Store) -> bool:
+    """Whether it is known what distances mean here; only networks of the user's may lack it."""
+    try:
+        current(store)
+    except ModelError:
+        return False
+    return True
 
 
 def calibrate(store: Store) -> AlbumCalibration:
@@ -93,8 +109,9 @@ def calibrate(store: Store) -> AlbumCalibration:
     recipe = _recipe(store)
     held = album.read_album(store, recipe)
     pairs, same_person = album.sharing(held)
-    measured = fit(pairs, built_in())
-    threshold = built_in().shifted(measured.shift).threshold()
+    known = calibration_of(recipe)
+    measured = fit(pairs, known)
+    threshold = known.shifted(measured.shift).threshold()
     photo_ids = {face.photo_id for face in held.faces if face.photo_id is not None}
     owned, owners = album.same_person(held)
     burst = album.bursts(held, store.photos(sorted(photo_ids)))
@@ -105,7 +122,7 @@ def calibrate(store: Store) -> AlbumCalibration:
         other = bool(store.calibrated().keys() - {recipe.key})
     return AlbumCalibration(
         fit=measured,
-        built_in=built_in(),
+        built_in=known,
         same_person=same_person,
         poor=held.poor,
         marked=held.marked,
@@ -141,6 +158,13 @@ def draw(found: AlbumCalibration, target: Path) -> None:
     ]
     interval = (np.array(curve.distances) + found.fit.low, np.array(curve.distances) + found.fit.high)
     save_png(rates_plot(lines, np.array(curve.far), interval), target)
+
+
+def _known(store: Store) -> Calibration:
+    """What comes with the embedder of the active recipe."""
+    with store.reading():
+        active = store.state().recipe
+        return calibration_of(next((one for one in store.recipes() if one.key == active), None))
 
 
 def _recipe(store: Store) -> Recipe:

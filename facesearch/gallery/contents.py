@@ -6,11 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facesearch.config import gallery_place
 from facesearch.gallery import (
     calibrating,
+    disagreeing,
     indexing,
     maintenance,
     marking,
+    moving,
     people,
     region_export,
     regions,
@@ -19,12 +22,18 @@ from facesearch.gallery import (
 )
 from facesearch.gallery.opening import OpenGallery, quiet
 from facesearch.images.load import MAX_MEGAPIXELS
+from facesearch.pipeline import check_runner
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from facesearch.gallery.calibrating import AlbumCalibration
+    from facesearch.gallery.disagreeing import Comparison
     from facesearch.gallery.indexing import Progress
+    from facesearch.gallery.moving import Copied
     from facesearch.gallery.opening import Photo
     from facesearch.gallery.region_export import RegionsExport
+    from facesearch.pipeline import Runner
     from facesearch.types import IndexReport, Mark, ReindexReport, Stats
 
 
@@ -37,6 +46,8 @@ class GalleryContents(OpenGallery):
         people_from_folders: bool = False,
         read_regions: bool = False,
         jobs: int | None = None,
+        runner: Runner = "local",
+        address: str | None = None,
         retry: bool = False,
         reprocess: bool = False,
         progress: Progress = quiet,
@@ -52,14 +63,19 @@ class GalleryContents(OpenGallery):
             read_regions: enrol faces under the names that other programs wrote on parts of the photos, also of photos
                 that are known already; see ``regions.read_names``.
             jobs: photos at once; None for one a core.
+            runner: what analyses photos: "local" for this machine, or "ray" for the workers of a Ray cluster. They must
+                find the photos at the same paths. What they find is written by this process alone.
+            address: the cluster: "auto" or "host:6379" from a machine that belongs to it, "ray://host:10001" from any
+                other; None for a Ray of our own on this machine.
             retry: try photos again that failed.
             reprocess: analyse everything anew; names stay.
             progress: called with photos done, photos to do and a path.
 
         Raises:
-            ConfigError: a path does not exist, or the gallery was made with other models.
+            ConfigError: a path does not exist, the gallery was made with other models, or Ray cannot be used.
             GalleryBusyError: another process held the gallery for too long.
         """
+        check_runner(runner, address)
         resolved = scanning.resolve(paths)
         before = self._store.state().recipe
         front_end = self.front_end if reprocess else self._front_ends.checked()
@@ -69,6 +85,8 @@ class GalleryContents(OpenGallery):
             self._cache(front_end.recipe),
             resolved,
             jobs=jobs,
+            runner=runner,
+            address=address,
             retry=retry,
             reprocess=reprocess,
             instead_of=before if reprocess else None,
@@ -84,25 +102,51 @@ class GalleryContents(OpenGallery):
         return report
 
     def reindex(
-        self, *, jobs: int | None = None, drop_missing: bool = False, progress: Progress = quiet
+        self,
+        *,
+        jobs: int | None = None,
+        drop_missing: bool = False,
+        dry_run: bool = False,
+        back: bool = False,
+        compared: Callable[[Comparison], None] = quiet,
+        progress: Progress = quiet,
     ) -> ReindexReport:
         """Embed all faces anew by the recipe that this gallery was opened for, and then answer by that one.
 
-        Names and boxes stay. The gallery can be used all the while; a run that is stopped goes on where it was.
+        Names and boxes stay. The gallery can be used all the while; a run that is stopped goes on where it was. Where
+        the embedder is another one, the old vectors stay beside, so that the gallery can move back at once, until it
+        moves on or ``forget_old_vectors``.
 
         Args:
             jobs: photos at once; None for one a core.
             drop_missing: move although some photos cannot be read; their faces are not found any more until
                 ``index`` comes upon the photos again. Else nothing is moved, and the report says which they are.
+            dry_run: embed and compare, but answer as before; what was embedded is kept for the run that moves.
+            back: move to the recipe before this one instead.
+            compared: told, before the move, where another embedder disagrees with the one before about named faces.
             progress: called with photos done, photos to do and a path.
 
         Raises:
             ModelError: the models cannot be used.
+            ConfigError: there is nothing to go back to, or more than one recipe.
             GalleryBusyError: another process held the gallery for too long.
         """
-        wanted = self._front_ends.wanted()
-        cache = self._cache(wanted.recipe)
-        return reindexing.reindex(self._store, wanted, cache, jobs=jobs, progress=progress, drop_missing=drop_missing)
+        wanted = self._front_ends.of(disagreeing.before(self._store)) if back else self._front_ends.wanted()
+        return reindexing.reindex(
+            self._store,
+            wanted,
+            self._cache(wanted.recipe),
+            jobs=jobs,
+            progress=progress,
+            drop_missing=drop_missing,
+            dry_run=dry_run,
+            keep=disagreeing.to_keep(self._store, wanted.recipe),
+            before_switch=lambda: disagreeing.tell(self._store, wanted.recipe, compared, self._tell),
+        )
+
+    def forget_old_vectors(self) -> int:
+        """Delete the vectors that ``reindex`` kept or made on trial. Returns how many there were."""
+        return self._store.drop_others()
 
     def mark(self, photo: Photo, mark: Mark | None = "collage", *, max_megapixels: float = MAX_MEGAPIXELS) -> bool:
         """Say that an indexed photo shows people several times, or with None take that back. Returns whether it is new.
@@ -168,6 +212,22 @@ class GalleryContents(OpenGallery):
         missing, total = maintenance.find_missing(self._store, scanning.resolve(folders))
         return maintenance.prune(self._store, missing, total, yes=yes)
 
+    def copy_to(self, target: Photo, *, progress: Progress = quiet) -> Copied:
+        """Copy the whole gallery to an empty place, and compare both before anything is kept.
+
+        The copy is a gallery of its own; this one stays as it is.
+
+        Args:
+            target: a folder, or the URL of a PostgreSQL database, with no gallery or an empty one.
+            progress: called with rows done, rows to do and a table: once for writing, and anew for comparing.
+
+        Raises:
+            ConfigError: the target holds something already, or cannot be named so.
+            StoreError: it cannot be written, or something is being forgotten here; nothing is kept there then.
+        """
+        return moving.copy_gallery(self._store, gallery_place(target), progress)
+
     def stats(self) -> Stats:
         """How much the gallery holds."""
-        return maintenance.stats(self._store)
+        held, facts = maintenance.stats(self._store), self._index_facts()
+        return held if facts is None else replace(held, index=facts)

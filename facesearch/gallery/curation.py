@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facesearch.errors import ConfigError, NotFoundError, PhotoError
 from facesearch.gallery import (
+    calibrating,
     clusters,
     finding,
     forgetting,
+    milvus_place,
     people,
     pictures,
     portrait,
@@ -85,8 +88,11 @@ class GalleryCuration(GalleryDecisions):
             threshold: mean squared distance at which groups are kept apart; None for the default.
             afresh: group everything anew; a group whose faces stay together keeps its id.
             ignored: show the groups that are mostly of ignored faces instead of the others.
+
+        Raises:
+            ModelError: there is no default, because the embedder is the user's and was not calibrated.
         """
-        cut = clusters.CUT if threshold is None else threshold
+        cut = calibrating.far_as(self._store, clusters.CUT) if threshold is None else threshold
         front_end = self._front_ends.checked()
         return clusters.cluster_unnamed(self._store, front_end, threshold=cut, afresh=afresh, ignored=ignored)
 
@@ -104,7 +110,7 @@ class GalleryCuration(GalleryDecisions):
         return reviewing.Review(self._store, self._front_ends.checked().recipe, self.calibration, person=person)
 
     def suggestions(self, person_id: str, *, auto: bool = False, far: float | None = None) -> Suggestions:
-        """The unnamed faces that look like a person.
+        """The unnamed faces that look like a person; none where the embedder is not calibrated and nothing is given.
 
         Args:
             person_id: whom they may be.
@@ -115,6 +121,8 @@ class GalleryCuration(GalleryDecisions):
             NotFoundError: there is no such person.
             ConfigError: the calibration does not reach to this rate.
         """
+        if not auto and not calibrating.calibrated(self._store):
+            return suggesting.Suggestions(self._store.person(person_id), (), fpir=0.0)
         calibration = self.calibration
         found = suggesting.suggestions(self._store, person_id, evidence=self._evidence, calibration=calibration)
         if not auto:
@@ -230,8 +238,20 @@ class GalleryCuration(GalleryDecisions):
         """
         doomed = self.to_forget(person, photo=photo, everything=everything)
         earlier, self._completed = self._completed, None
-        self._caches.clear()
-        return forgetting.forget(self._store, doomed, tombstone=tombstone, index=self._index_name, earlier=earlier)
+        self._drop_caches()
+        # Before anything else: a copy that is gone too early costs time, one that stays cannot be found any more.
+        with self._store.index_lock(command=forgetting.COMMAND), self._store.lock(command=forgetting.COMMAND):
+            elsewhere = self._forget_in_milvus()
+            receipt = forgetting.forget(
+                self._store, doomed, tombstone=tombstone, index=self._index_name, earlier=earlier
+            )
+        if not elsewhere:
+            return receipt
+        return replace(
+            receipt,
+            derived=receipt.derived | elsewhere,
+            out_of_reach=(*receipt.out_of_reach, milvus_place.OUT_OF_REACH),
+        )
 
     def draw_clusters(self, clustering: Clustering, folder: Photo) -> list[Path]:
         """Write a contact sheet a cluster into ``folder``; returns the files."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facesearch.gallery.verification import verify
-from facesearch.identify.calibration import built_in
+from facesearch.identify.calibration import calibration_of
 from facesearch.images.align import LEVELLED
 from facesearch.images.compare import Curves, Side, comparison
 from facesearch.images.draw import save_png
@@ -147,7 +147,7 @@ def draw_explanation(
         same=verdict.same,
         distance=verdict.distance,
         threshold=verdict.threshold,
-        curves=curves(calibration or built_in()),
+        curves=curves(calibration or calibration_of(front_end.recipe)),
     )
     save_png(picture, target)
 

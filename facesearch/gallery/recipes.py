@@ -73,6 +73,17 @@ class FrontEnds:
                 self._current = self._rebuild(next(one for one in self._store.recipes() if one.key == active))
         return self._current
 
+    def of(self, recipe: Recipe) -> FrontEnd:
+        """The front end of any recipe that the gallery knows.
+
+        Raises:
+            ConfigError: it cannot be made here.
+            ModelError: its models cannot be had.
+        """
+        if self._rebuild is None:
+            raise ConfigError(f"vectors of the recipe {recipe.key} cannot be made here")
+        return self._rebuild(recipe)
+
     def checked(self) -> FrontEnd:
         """The front end of the gallery's recipe.
 

@@ -65,6 +65,9 @@ def reindex(
     jobs: int | None,
     progress: Progress,
     drop_missing: bool = False,
+    dry_run: bool = False,
+    keep: str | None = None,
+    before_switch: Callable[[], None] = lambda: None,
 ) -> ReindexReport:
     """Embed every face of the gallery by the recipe of ``front_end``, then answer by that recipe.
 
@@ -80,6 +83,9 @@ def reindex(
         progress: called with photos done, photos to do and a path.
         drop_missing: switch although some photos cannot be read: their faces lose their vectors, until ``index``
             comes upon the photo again.
+        dry_run: embed, and keep the vectors, but do not switch.
+        keep: a recipe whose vectors stay after the switch.
+        before_switch: called once all faces that can be are embedded.
 
     Returns:
         What was done. Where a photo could not be read and ``drop_missing`` was not said, nothing is switched; but a
@@ -92,10 +98,10 @@ def reindex(
     started = time.monotonic()
     tally = _Tally()
     try:
-        while not _switch(store, front_end.recipe, tally, drop_missing=drop_missing):
-            todo = [photo for photo in store.photos_to_embed(front_end.recipe.key) if photo not in tally.failed]
-            progress(0, len(todo), "")
-            _embed(store, front_end, todo, tally, jobs=jobs, progress=progress)
+        _embed_rest(store, front_end, tally, jobs=jobs, progress=progress)
+        before_switch()
+        while not (dry_run or _switch(store, front_end.recipe, tally, drop_missing=drop_missing, keep=keep)):
+            _embed_rest(store, front_end, tally, jobs=jobs, progress=progress)
     except KeyboardInterrupt:
         tally.interrupted = True
     if tally.switched:
@@ -112,7 +118,7 @@ def reindex(
 
 
 @held_back()
-def _switch(store: Store, recipe: Recipe, tally: _Tally, *, drop_missing: bool) -> bool:
+def _switch(store: Store, recipe: Recipe, tally: _Tally, *, drop_missing: bool, keep: str | None) -> bool:
     """Move the gallery to the recipe if there is nothing left to embed; false where there is."""
     with store.writing():
         store.drop_outdated(recipe.key)
@@ -122,9 +128,20 @@ def _switch(store: Store, recipe: Recipe, tally: _Tally, *, drop_missing: bool) 
         tally.failed = {photo: tally.failed[photo] for photo in left}
         losing = store.photos_to_embed(recipe.key, losing=True)
         if drop_missing or all(tally.failed[photo].error == NO_FILE for photo in losing):
-            tally.dropped = store.move_to(recipe)
+            tally.dropped = store.move_to(recipe, keep=keep)
         tally.switched = store.state().recipe == recipe.key
     return True
+
+
+def _embed_rest(store: Store, front_end: FaceEmbedder, tally: _Tally, *, jobs: int | None, progress: Progress) -> None:
+    """Embed whatever has no vector yet, until there is nothing left but photos that failed."""
+    while True:
+        store.drop_outdated(front_end.recipe.key)
+        todo = [photo for photo in store.photos_to_embed(front_end.recipe.key) if photo not in tally.failed]
+        if not todo:
+            return
+        progress(0, len(todo), "")
+        _embed(store, front_end, todo, tally, jobs=jobs, progress=progress)
 
 
 def _embed(

@@ -8,7 +8,7 @@ import numpy as np
 
 from facesearch.detection.prominence import most_prominent
 from facesearch.errors import AmbiguousFaceError, ConfigError, NoFaceError
-from facesearch.identify.calibration import FAR, built_in
+from facesearch.identify.calibration import FAR, calibration_of
 from facesearch.images.quality import doubt
 from facesearch.types import Verdict
 
@@ -69,7 +69,7 @@ def verify(
         NoFaceError: a photo has no face, or with ``strict`` several.
         ConfigError: the rate is beyond the calibration, or both a rate and a threshold are given.
     """
-    meaning = calibration or built_in()
+    meaning = calibration or calibration_of(front_end.recipe)
     limit = limit_of(meaning, far, threshold)
     results = [front_end.analyse(path) for path in (a, b)]
     places, warnings = faces_meant((a, b), results, strict=strict)

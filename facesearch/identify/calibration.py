@@ -19,10 +19,13 @@ import numpy as np
 
 from facesearch.errors import ConfigError, ModelError
 from facesearch.identify.normalize import share_of_shift
-from facesearch.models.registry import DEFAULT_EMBEDDER
+from facesearch.models import local
+from facesearch.models.registry import DEFAULT_EMBEDDER, MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from facesearch.types import Recipe
 
 FAR = 1e-3
 """The default rate of stranger pairs that pass for one person in ``verify``."""
@@ -196,18 +199,45 @@ def from_json(text: str) -> Calibration:
     return found
 
 
-@lru_cache(maxsize=8)
 def built_in(model: str = DEFAULT_EMBEDDER) -> Calibration:
-    """The calibration that comes with an embedder.
+    """The calibration that comes with an embedder, or was measured when the user added it.
 
     Raises:
         ModelError: it has none.
     """
+    if model in MODELS:
+        return _shipped(model)
+    document = local.calibration(model)
+    if document is None:
+        raise ModelError(
+            model,
+            "is not calibrated: nobody knows which of its distances are one person's",
+            hint=f"measure it on photos of known people: facesearch models calibrate {model} DIR",
+        )
+    return _parsed(document)
+
+
+@lru_cache(maxsize=8)
+def _shipped(model: str) -> Calibration:
     file = resources.files("facesearch.models") / "calibrations" / f"{model}.json"
     try:
         return from_json(file.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         raise ModelError(model, "has no calibration") from exc
+
+
+_parsed = lru_cache(maxsize=8)(from_json)
+
+
+def calibration_of(recipe: Recipe | None) -> Calibration:
+    """The calibration of the embedder that a recipe names, of the default one where it names none of the user's.
+
+    Raises:
+        ModelError: the embedder is the user's, and was not calibrated, removed or replaced.
+    """
+    if recipe is None or "embedder_form" not in dict(recipe.settings):
+        return built_in()
+    return built_in(local.behind(recipe).name)
 
 
 def _between(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PIL import Image
+
+from facesearch.images.arcface import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from facesearch.types import Box
+    from facesearch.types import Box, Landmarks
 
 _FILTERS = {
     "box": Image.Resampling.BOX,
@@ -83,6 +85,9 @@ class CropSettings:
     What lies beyond the photo's edge repeats the edge pixels (``edge="replicate"``) or is one grey (``"grey"``).
     ``mirror`` exchanges left and right. A face that leans by more than ``level`` degrees is turned until its eyes are
     level; LEVELLED says why not every face is.
+
+    With ``align="arcface"`` the landmarks say what is shown instead of the box, and only ``mirror`` counts of the rest;
+    see ``arcface``.
     """
 
     scale: float = 1.0
@@ -92,10 +97,15 @@ class CropSettings:
     edge: Literal["replicate", "grey"] = "replicate"
     mirror: bool = False
     level: float = 180.0
+    align: Literal["box", "arcface"] = "box"
 
     def as_settings(self) -> tuple[tuple[str, str | int | float | bool], ...]:
         """Sorted (name, value) pairs for a recipe."""
-        return tuple(sorted(asdict(self).items()))
+        said = asdict(self)
+        # Recipes were written before there was a choice, and their keys must not change.
+        if self.align == "box":
+            del said["align"]
+        return tuple(sorted(said.items()))
 
 
 DEFAULT_CROP = CropSettings()
@@ -119,6 +129,18 @@ THOROUGH_CROPS = (
 )
 """What one embedding is made of with ``--thorough``."""
 
+Align = Literal["box", "eyes", "arcface"]
+"""How a network of one's own wants its faces: as FaceNet, or so with all eyes level, or by landmarks."""
+
+
+def crops_for(align: Align, *, thorough: bool = False) -> tuple[CropSettings, ...]:
+    """The crops of a face for a network that learnt from faces that were cut out this way."""
+    if align == "arcface":
+        one = CropSettings(margin=0.0, align="arcface")
+        return (one, replace(one, mirror=True)) if thorough else (one,)
+    crops = THOROUGH_CROPS if thorough else DEFAULT_CROPS
+    return crops if align == "box" else tuple(replace(one, level=0.0) for one in crops)
+
 
 def region(box: Box, settings: CropSettings = DEFAULT_CROP) -> tuple[float, float, float, float]:
     """What a crop of ``box`` shows: left, top, right, bottom in the box's pixels; it may reach beyond the photo."""
@@ -137,6 +159,7 @@ def crop(
     boxes: Sequence[Box],
     *,
     tilts: Sequence[float] | None = None,
+    landmarks: Sequence[Landmarks] | None = None,
     size: int = 160,
     settings: CropSettings = DEFAULT_CROP,
 ) -> NDArray[np.uint8]:
@@ -147,6 +170,8 @@ def crop(
         boxes: in pixels of ``pixels`` (of a photo that was decoded at a reduced size: ``box.scaled(photo.scale)``);
             a box may lie beyond the edge in part or wholly, one without area counts as one pixel.
         tilts: how many degrees clockwise each face leans; None where all are upright.
+        landmarks: of each face, for ``align="arcface"``; a face whose landmarks are as good as one point is cut out by
+            its box.
         size: side of a crop in pixels.
         settings: what is cut and how.
 
@@ -154,22 +179,32 @@ def crop(
         Shape (n, size, size, 3), uint8, crop i for box i; shape (0, size, size, 3) for no boxes.
 
     Raises:
-        ValueError: the picture is not of this shape, a box is not finite or absurdly large, or the filter is unknown.
+        ValueError: the picture is not of this shape, a box is not finite or absurdly large, the filter is unknown, or
+            landmarks are missing.
     """
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or 0 in pixels.shape:
         raise ValueError(f"expected an RGB picture of shape (H, W, 3) and dtype uint8, got {pixels.shape}")
     if settings.resample not in _FILTERS:
         raise ValueError(f"unknown filter {settings.resample!r}, known are {', '.join(_FILTERS)}")
+    if settings.align == "arcface" and landmarks is None:
+        raise ValueError("crops by landmarks need landmarks")
     crops = np.empty((len(boxes), size, size, 3), np.uint8)
-    for out, box, tilt in zip(crops, boxes, tilts or [0.0] * len(boxes), strict=True):
-        shown = region(box, settings)
-        one = (
-            _one(*_turned(pixels, shown, tilt, size), size, settings)
-            if abs(tilt) > settings.level
-            else _one(pixels, shown, size, settings)
-        )
+    leans: Sequence[float] = tilts or [0.0] * len(boxes)
+    points: Sequence[Landmarks | None] = landmarks or [None] * len(boxes)
+    for out, box, tilt, at in zip(crops, boxes, leans, points, strict=True):
+        one = aligned(pixels, at, size) if at is not None and settings.align == "arcface" else None
+        if one is None:
+            one = _by_box(pixels, box, tilt, size, settings)
         out[:] = one[:, ::-1] if settings.mirror else one
     return crops
+
+
+def _by_box(pixels: NDArray[np.uint8], box: Box, tilt: float, size: int, settings: CropSettings) -> NDArray[np.uint8]:
+    """One crop, shape (size, size, 3), turned where the face leans too far."""
+    shown = region(box, settings)
+    if abs(tilt) > settings.level:
+        return _one(*_turned(pixels, shown, tilt, size), size, settings)
+    return _one(pixels, shown, size, settings)
 
 
 def _turned(

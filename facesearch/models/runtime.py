@@ -104,19 +104,29 @@ class Network:
         path: the ONNX file.
         threads: threads inside one call; 1 where many calls run side by side.
         device: what runs it, one of ``device.DEVICES``; operators that it lacks run on the processor.
+        hint: what to do where the file cannot be loaded.
     """
 
-    def __init__(self, name: str, path: Path, *, threads: int = 1, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        *,
+        threads: int = 1,
+        device: str = "cpu",
+        hint: str = "facesearch models pull --force makes the file anew",
+    ) -> None:
         self._name = name
         self._path = path
         self._threads = threads
         self._device = device
+        self._hint = hint
         self._lock = threading.Lock()
         self._turn: AbstractContextManager[object] = nullcontext()
         self._session: Any = None
 
     def __reduce__(self) -> tuple[Callable[..., Network], tuple[str, Path]]:
-        return partial(Network, device=self._device), (self._name, self._path)
+        return partial(Network, device=self._device, hint=self._hint), (self._name, self._path)
 
     def __call__(self, outputs: list[str], **inputs: NDArray[np.generic]) -> list[NDArray[np.float32]]:
         """The named outputs for the named inputs.
@@ -147,9 +157,7 @@ class Network:
             raise
         except Exception as exc:
             raise ModelError(
-                self._name,
-                f"cannot load {self._path}: {_first_line(exc)}",
-                hint="facesearch models pull --force makes the file anew",
+                self._name, f"cannot load {self._path}: {_first_line(exc)}", hint=self._hint or None
             ) from exc
         if PROVIDERS[device].name not in session.get_providers():
             raise ModelError(self._name, f"{device} did not take the network", hint="leave --device out")

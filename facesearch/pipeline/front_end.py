@@ -101,6 +101,10 @@ class FrontEnd:
         self.alone = alone
         self.recipe = recipe or self.own_recipe()
 
+    def with_embedder(self, embedder: Embedder, crops: Sequence[CropSettings]) -> FrontEnd:
+        """The same detector and limits with another embedder, by a recipe of its own."""
+        return FrontEnd(self._detector, embedder, crops=crops, max_megapixels=self.max_megapixels, alone=self.alone)
+
     def analyse(self, path: Path, known: Callable[[LoadedPhoto], bool] = lambda _: False) -> Analysis:
         """Decode a photo, find its faces and embed them; see ``look``."""
         return self.embed([self.look(path, known)])[0]
@@ -235,10 +239,12 @@ class FrontEnd:
         cut = np.empty((len(faces), len(settings_of), size, size, 3), np.uint8)
         boxes = [face.box.scaled(photo.scale) for face in faces]
         tilts = [face.landmarks.tilt for face in faces]
+        landmarks = [face.landmarks.scaled(photo.scale) for face in faces]
         for place, settings in enumerate(settings_of):
-            crops = crop(photo.pixels, boxes, tilts=tilts, size=size, settings=settings)
+            crops = crop(photo.pixels, boxes, tilts=tilts, landmarks=landmarks, size=size, settings=settings)
             for row, (face, one) in enumerate(zip(faces, crops, strict=True)):
-                turns = face.landmarks.quarter_turns
+                # Where landmarks say what is shown, it is upright already.
+                turns = face.landmarks.quarter_turns if settings.align == "box" else 0
                 # In a mirrored crop a turn goes the other way round.
                 cut[row, place] = np.rot90(one, turns if settings.mirror else -turns)
         return cut

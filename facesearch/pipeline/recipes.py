@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from dataclasses import fields
+from typing import TYPE_CHECKING, get_args
 
 from facesearch.errors import ConfigError
-from facesearch.images.align import DEFAULT_CROPS, THOROUGH_CROPS, CropSettings
-from facesearch.images.load import MAX_MEGAPIXELS
+from facesearch.images.align import DEFAULT_CROPS, THOROUGH_CROPS, CropSettings, crops_for
+from facesearch.models import local
 from facesearch.models.device import PROVIDERS
 from facesearch.models.registry import DEFAULT_EMBEDDER, model_info
 from facesearch.models.runtime import cores, precision_for, resolve_device
 from facesearch.pipeline.front_end import REVISION, FrontEnd
+from facesearch.pipeline.own import assemble_own, embedder_named, embedder_of, is_own
+from facesearch.pipeline.scope import USUAL, Engine, Scope, looked_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from facesearch.detection.mtcnn import MtcnnSettings
+    from facesearch.models.local import LocalModel
     from facesearch.models.runtime import Precision
     from facesearch.types import Recipe
 
-Engine = Literal["onnx", "reference"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 _SAME_VECTORS = {1, REVISION}
@@ -31,48 +32,30 @@ _SAID_BY_ALL = {"embedder_standardization": "per-image"}
 """What is the same in every recipe that this version makes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which faces are looked for, and by what.
-
-    The vectors of a gallery do not depend on it, only the recipe of a new one does: ``thorough`` embeds each face from
-    more crops, and a processor may do so in 8 bits.
-
-    Attributes:
-        min_face: the smallest face: below 1 a share of the photo's longer side, from 1 on pixels of the full photo;
-            None for the default, 1/25.
-        thorough: look for crowds: smaller faces, in more detail, for several times the time.
-        device: what runs the networks, a name of ``models.device``.
-        threads: threads inside one network call; None for one a core.
-        max_megapixels: larger photos are refused.
-    """
-
-    min_face: float | None = None
-    thorough: bool = False
-    device: str = "auto"
-    threads: int | None = None
-    max_megapixels: float = MAX_MEGAPIXELS
-
-
 def make_front_end(
     *,
     engine: Engine = "onnx",
-    scope: Scope = Scope(),
+    model: str | LocalModel | None = None,
+    scope: Scope = USUAL,
     tell: Callable[[str], None] = lambda _: None,
 ) -> FrontEnd:
-    """The front end with the default models; fetches them where this machine has none yet.
+    """The front end with the default models, or with an embedder that the user added; fetches what is missing.
 
     Args:
         engine: "onnx", or "reference" for the ``mtcnn`` package and Keras themselves.
+        model: the embedder; None for FaceNet.
         scope: which faces are looked for. ``thorough`` also embeds each face from more crops.
         tell: takes a line of progress while models are fetched.
 
     Raises:
         ConfigError: there is no such engine, or no such device.
-        ModelError: the models cannot be had.
+        ModelError: there is no such embedder, or the models cannot be had.
     """
     if engine not in ENGINES:
         raise ConfigError(f"no engine {engine!r}", hint=f"engines: {', '.join(ENGINES)}")
+    if model not in (None, DEFAULT_EMBEDDER):
+        own = embedder_named(model) if isinstance(model, str) else model
+        return assemble_own(own, crops_for(own.align, thorough=scope.thorough), engine, scope, tell)
     crops = THOROUGH_CROPS if scope.thorough else DEFAULT_CROPS
     return _assemble(engine, None, crops, scope, tell)
 
@@ -81,7 +64,8 @@ def front_end_for(
     recipe: Recipe,
     *,
     engine: Engine = "onnx",
-    scope: Scope = Scope(),
+    model: str | None = None,
+    scope: Scope = USUAL,
     tell: Callable[[str], None] = lambda _: None,
 ) -> FrontEnd:
     """The front end that makes vectors of a recipe, which an earlier version may have written.
@@ -89,13 +73,21 @@ def front_end_for(
     Args:
         recipe: as a gallery holds it.
         engine: what was asked for; "reference" is refused for a recipe of the other engine.
+        model: the embedder that was asked for; refused for a recipe of another one.
         scope: which faces are looked for.
         tell: takes a line of progress while models are fetched.
 
     Raises:
         ConfigError: this version cannot make them.
-        ModelError: the models cannot be had.
+        ModelError: the models cannot be had, were removed or replaced.
     """
+    if model not in (None, embedder_of(recipe)):
+        raise ConfigError(
+            f"this gallery was made with the model {embedder_of(recipe)}, not with {model}",
+            hint=f"leave --model out, or embed its faces anew: facesearch reindex --model {model}",
+        )
+    if is_own(recipe):
+        return _own_again(recipe, engine, scope, tell)
     made_by, precision, crops = _read(recipe)
     if engine == "reference" and made_by != engine:
         raise ConfigError(
@@ -112,6 +104,19 @@ def front_end_for(
     own = dict(made.own_recipe().settings)
     said = {name: value for name, value in recipe.settings if name in own and name != "revision"}
     if any(own[name] != value for name, value in said.items()):
+        raise _unknown(recipe)
+    return made
+
+
+def _own_again(recipe: Recipe, engine: Engine, scope: Scope, tell: Callable[[str], None]) -> FrontEnd:
+    settings = dict(recipe.settings)
+    own = local.behind(recipe)
+    try:
+        crops = [_crop(settings, prefix) for prefix in _numbered(settings)]
+    except (TypeError, ValueError) as exc:
+        raise _unknown(recipe) from exc
+    made = assemble_own(own, tuple(crops), engine, scope, tell)
+    if made.recipe != recipe:
         raise _unknown(recipe)
     return made
 
@@ -134,7 +139,7 @@ def _assemble(
         from facesearch.embedding.reference import ReferenceEmbedder
 
         keras = ReferenceEmbedder(export.keras_weights(tell))
-        return FrontEnd(ReferenceDetector(_looked_for(scope)), keras, crops=crops, max_megapixels=limit, recipe=recipe)
+        return FrontEnd(ReferenceDetector(looked_for(scope)), keras, crops=crops, max_megapixels=limit, recipe=recipe)
     from facesearch.detection.mtcnn import MtcnnDetector
     from facesearch.embedding.facenet import FacenetEmbedder
 
@@ -146,19 +151,10 @@ def _assemble(
     if where != device:
         tell(f"{device} finds the faces, but this gallery's recipe embeds them in 8 bits, on the processor")
     network = export.facenet_network(threads=count, tell=tell, precision=precision, device=where)
-    detector = MtcnnDetector(export.mtcnn_networks(threads=count, tell=tell, device=device), _looked_for(scope))
+    detector = MtcnnDetector(export.mtcnn_networks(threads=count, tell=tell, device=device), looked_for(scope))
     embedder = FacenetEmbedder(network, precision=precision)
     alone = PROVIDERS[device].in_turn
     return FrontEnd(detector, embedder, crops=crops, max_megapixels=limit, recipe=recipe, alone=alone)
-
-
-def _looked_for(scope: Scope) -> MtcnnSettings:
-    from facesearch.detection.mtcnn import MtcnnSettings
-
-    if scope.min_face is not None and scope.min_face <= 0:
-        raise ConfigError(f"the smallest face must be larger than nothing, not {scope.min_face:g}")
-    settings = MtcnnSettings.thorough() if scope.thorough else MtcnnSettings()
-    return settings if scope.min_face is None else replace(settings, min_face=scope.min_face)
 
 
 def _read(recipe: Recipe) -> tuple[Engine, Precision, tuple[CropSettings, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, delete, exists, func, insert, select, update
+from sqlalchemy import case, delete, exists, func, insert, literal, select, update
 
 from facesearch.errors import StoreError
 from facesearch.store.changes import pack
@@ -86,10 +86,14 @@ class RecipeStore(ClusterStore):
                 gone += self._drop_vectors((EmbeddingRow.recipe == recipe_key) & EmbeddingRow.face_id.in_(some))
         return gone
 
-    def move_to(self, recipe: Recipe) -> int:
+    def move_to(self, recipe: Recipe, *, keep: str | None = None) -> int:
         """Make a recipe the active one and delete all vectors, and clusters, of other recipes.
 
         A photo with a face that has no vector of the recipe keeps its old recipe, so that ``index`` analyses it anew.
+
+        Args:
+            recipe: to be the active one.
+            keep: a recipe whose vectors stay, so that the gallery can move back to it; its clusters do not.
 
         Returns:
             How many faces have lost the vectors that they had and have none now; their names stay.
@@ -99,13 +103,41 @@ class RecipeStore(ClusterStore):
         lost = select(func.count(EmbeddingRow.face_id.distinct())).where(other, EmbeddingRow.face_id.not_in(embedded))
         bare = exists().where(FaceRow.photo_id == PhotoRow.id, ~_embedded(recipe.key))
         with self.writing():
+            moved = self.state().recipe != recipe.key
             self.use_recipe(recipe)
             count = self._work.connection.execute(lost).scalar_one()
-            if self._drop_vectors(other):
+            gone = self._drop_vectors(other if keep is None else other & (EmbeddingRow.recipe != keep))
+            if gone or moved:
                 self._work.enrolments_changed = True
+            if keep is not None and moved:
+                self._log_kept(keep)
             self._write(delete(ClusterRow).where(ClusterRow.recipe != recipe.key))
             self._write(update(PhotoRow).where(PhotoRow.recipe != recipe.key, ~bare).values(recipe=recipe.key))
         return count
+
+    def earlier_recipes(self) -> list[str]:
+        """The keys of recipes that the gallery had before the active one and has vectors of still."""
+        first = func.min(ChangeRow.seq)
+        query = select(ChangeRow.recipe, first).where(ChangeRow.op == "add").group_by(ChangeRow.recipe)
+        held = exists().where(EmbeddingRow.recipe == ChangeRow.recipe)
+        with self._reader() as connection:
+            active = self.state().recipe
+            begun = dict(connection.execute(query.where(held)).all())
+        # Vectors that were only made on trial came after those of the recipe that answers.
+        return sorted(key for key, seq in begun.items() if active in begun and seq < begun[active])
+
+    def drop_others(self) -> int:
+        """Delete the vectors of all recipes but the active one. Returns how many there were."""
+        with self.writing():
+            return self._drop_vectors(EmbeddingRow.recipe != (self.state().recipe or ""))
+
+    def _log_kept(self, recipe_key: str) -> None:
+        """Say that the vectors of a recipe fit the faces as they are now: those that are analysed later lose theirs."""
+        kept = select(EmbeddingRow.face_id, literal("add"), EmbeddingRow.recipe).where(
+            EmbeddingRow.recipe == recipe_key
+        )
+        ordered = kept.order_by(EmbeddingRow.face_id)
+        self._write(insert(ChangeRow).from_select(["face_id", "op", "recipe"], ordered))
 
     def _drop_vectors(self, which: ColumnElement[bool]) -> int:
         self._log_removal(which)

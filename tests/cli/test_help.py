@@ -70,6 +70,7 @@ def test_options_are_where_they_make_sense():
         "calibrate",
         "report",
         "review",
+        "import",
         *("rename", "merge", "split", "reject", "not-a-face", "ignore", "log", "undo", "redo", "forget"),
     }
     assert {name for (name, *rest) in COMMANDS if not rest and "--gallery" in options(name)} == of_galleries

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -28,19 +27,15 @@ def _result(process: subprocess.Popen) -> dict:
 
 
 def test_seed_and_resume(tmp_path):
-    """Two runs give the same weights and curve, and so does one that was killed twice and went on."""
-    first, again = _start(tmp_path / "first"), _start(tmp_path / "again")
-    wanted = _result(first)
-    assert _result(again) == wanted
+    """Another process gives the same weights and curve from the same seed, also where it was killed and went on."""
+    wanted = _result(_start(tmp_path / "first"))
     assert [epoch["number"] for epoch in wanted["epochs"]] == [0, 1, 2, 3]
-    for epoch in (1, 2):
-        killed = _start(tmp_path / "killed", "--wait-in", str(epoch))
-        for line in killed.stdout:
-            if line.strip() == b"waiting":
-                break
-        killed.send_signal(signal.SIGKILL)
-        killed.wait()
-        time.sleep(0.1)
+    killed = _start(tmp_path / "killed", "--wait-in", "2")
+    for line in killed.stdout:
+        if line.strip() == b"waiting":
+            break
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
     assert _result(_start(tmp_path / "killed")) == wanted
 
 
@@ -70,7 +65,7 @@ def test_it_learns(tmp_path):
 
 def test_collapse_is_noticed(tmp_path):
     """A learning rate that throws all embeddings together ends the run with advice."""
-    ended = _result(_start(tmp_path / "run", "--epochs", "60", "--mining", "batch-hard", "--rate", "30"))
+    ended = _result(_start(tmp_path / "run", "--epochs", "40", "--mining", "batch-hard", "--rate", "30"))
     assert ended["stopped"] is not None
     assert "--learning-rate" in ended["stopped"]
     assert np.isfinite([epoch["auc"] for epoch in ended["epochs"]]).all()
