@@ -33,9 +33,9 @@ demo: install
 	@$(BIN)/facesearch demo --output facesearch-demo
 
 test: install
-	@FACESEARCH_TEST_WHEEL=1 $(BIN)/pytest -n 2 --dist loadfile --durations=10 -m "not backends"
+	@OMP_NUM_THREADS=1 FACESEARCH_TEST_WHEEL=1 $(BIN)/pytest -n 2 --dist loadfile --durations=10 -m "not backends"
 
-# What only the tests of Milvus and Ray need, in the same environment.
+# What only the tests of Milvus, Ray and dlib need, in the same environment.
 $(VENV)/.backends: $(VENV)/.dependencies
 	@echo "facesearch: installing Milvus and Ray (some minutes, once)"
 	@$(PIP) install $(PINS) --group backends
@@ -49,7 +49,7 @@ check: install
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache > $(VENV)/imports.txt || (cat $(VENV)/imports.txt; exit 1)
-	@FACESEARCH_TEST_WHEEL=1 $(BIN)/pytest -q -n 2 -m "not slow and not backends"
+	@OMP_NUM_THREADS=1 FACESEARCH_TEST_WHEEL=1 $(BIN)/pytest -q -n 2 -m "not slow and not backends"
 
 bench: install
 	@$(BIN)/facesearch bench index

@@ -11,7 +11,7 @@ import numpy as np
 
 from facesearch.index import ranking
 from facesearch.index.coded import GROWN
-from facesearch.index.tuning import NEIGHBOURS, SAMPLE, TARGET, TUNE_TO, Tuned
+from facesearch.index.tuning import NEIGHBOURS, SAMPLE, TARGET, TUNE_TO, Tuned, strangers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,9 +27,6 @@ EFFORTS = (100, 150, 200, 300, 400, 600, 800, 1000)
 The number of candidates that are measured again makes no difference, in half precision neither: 10 and 26 of them gave
 the same recall to four digits.
 """
-
-PARTS = 3
-"""Faces that a stranger is made of."""
 
 
 def tuned_of(state: GraphState | None) -> Tuned | None:
@@ -115,21 +112,6 @@ def tune(view: VectorView) -> Tuned:
         if inside >= TUNE_TO and outside >= TARGET:
             return Tuned(effort, 0, min(inside, outside), len(probes), len(ids))
     return Tuned(0, 0, 1.0, len(probes), len(ids))
-
-
-def strangers(vectors: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
-    """As many faces of nobody as there are vectors (n, dim), where people may be, and unlike any.
-
-    Each is the mean of all and, of ``PARTS`` of them, what sets them off from it, by random normal shares whose squares
-    sum up to 1: so these have the mean and the covariance of the vectors.
-    """
-    mean = vectors.mean(axis=0)
-    parts = vectors[random.integers(0, len(vectors), (len(vectors), PARTS))] - mean
-    shares = random.normal(size=(len(vectors), PARTS))
-    shares /= np.linalg.norm(shares, axis=1, keepdims=True)
-    made = mean + np.einsum("np,npd->nd", shares, parts)
-    lengths = np.linalg.norm(made, axis=1, keepdims=True)
-    return np.where(lengths > 0, made / np.where(lengths > 0, lengths, 1), vectors).astype(np.float32)
 
 
 def _due(table: VectorTable, least: int) -> bool:
