@@ -13,6 +13,7 @@ from facesearch.gallery.receipt import OUT_OF_REACH, Receipt, search
 from facesearch.gallery.review_pictures import FOLDER as PICTURES
 from facesearch.gallery.server_index import SERVER_INDEXES
 from facesearch.images.load import MAX_MEGAPIXELS, load
+from facesearch.index.milvus_server import MILVUS
 from facesearch.store.erasure import Erased
 from facesearch.store.lock import NOTE_NAME
 from facesearch.store.sqlite import BACKUP_NAME
@@ -40,7 +41,7 @@ _DERIVED = {
 """Files in a gallery's folder that are made from its faces, or copies of them, by what they are."""
 
 
-_COMMAND = "facesearch forget"
+COMMAND = "facesearch forget"
 """What other writers are told. How this process was started may say whom it is to forget."""
 
 
@@ -102,7 +103,7 @@ def forget(store: Store, doomed: Doomed | None, *, tombstone: bool, index: str, 
             gallery completes what was begun.
         StoreError: a file cannot be written or read.
     """
-    with store.lock(command=_COMMAND), store.files_lock():
+    with store.lock(command=COMMAND), store.files_lock(command=COMMAND):
         done = [one for one in (earlier, finish_pending(store)) if one is not None]
         erased = Erased()
         calibrated = bool(store.calibrated())
@@ -132,7 +133,7 @@ def forget(store: Store, doomed: Doomed | None, *, tombstone: bool, index: str, 
         search=found,
         earlier=bool(done),
         out_of_reach=(*OUT_OF_REACH, *store.out_of_reach),
-        database_searched=not store.out_of_reach,
+        database_searched=not found.unsearched,
     )
 
 
@@ -146,7 +147,7 @@ def finish_pending(store: Store) -> Erased | None:
     pending = store.pending_erasure()
     if pending is None:
         return None
-    with store.lock(command=_COMMAND), store.files_lock():
+    with store.lock(command=COMMAND), store.files_lock(command=COMMAND):
         # Another process may have done it while this one waited.
         if store.pending_erasure() is not None:
             remove_derived(store)
@@ -174,7 +175,7 @@ def _rebuild(store: Store, engine: str, *, wanted: bool) -> bool:
     """Make the vector index anew where there was one. Returns whether that was done."""
     active = store.state().recipe
     recipe = next((one for one in store.recipes() if one.key == active), None)
-    if not wanted or recipe is None or engine in SERVER_INDEXES:
+    if not wanted or recipe is None or engine in (*SERVER_INDEXES, MILVUS):
         return False
     # It is a cache: without it the next search makes it.
     with suppress(IndexFileError):

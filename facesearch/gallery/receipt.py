@@ -9,12 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facesearch.errors import StoreError
-from facesearch.gallery.traces import SHORTEST, Explained, Traces, by_chance, pieces_of, spellings, without
+from facesearch.gallery.traces import (
+    SHORTEST,
+    Explained,
+    Traces,
+    blocks_of,
+    by_chance,
+    pieces_of,
+    spellings,
+    without,
+)
 from facesearch.store.lock import LOCK_NAME, NOTE_NAME
 from facesearch.store.people import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from facesearch.gallery.traces import Hit
     from facesearch.store.erasure import Erased
@@ -51,6 +60,10 @@ class Remnant:
 class Search:
     """Where traces were looked for, and what was found.
 
+    ``files`` are those on this machine. Of a database on a server all ``columns`` are read through SQL, and its own
+    ``server_files`` where this user may; else ``unsearched`` says why not. ``bytes`` are those of the files here,
+    ``server_bytes`` those of columns and files of a server.
+
     ``sought`` says how many were looked for, by kind, never which. ``kept_paths`` are paths of photos that stay and
     contain a name that is gone. ``other_names`` says that somebody else's name contains it. ``chance`` counts where
     its bytes stand in something that has nothing to do with it. ``shared`` counts vectors that a face which stays has
@@ -66,6 +79,10 @@ class Search:
     chance: int = 0
     shared: int = 0
     too_short: int = 0
+    columns: int = 0
+    server_files: int = 0
+    server_bytes: int = 0
+    unsearched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +91,7 @@ class Receipt:
 
     ``derived`` says of each thing that is made from the faces what became of it. ``earlier`` says that something which
     had been cut short was completed first; its vectors and names are not known any more, so only its ids were looked
-    for. A database on a server is written anew but not searched: ``database_searched`` is False.
+    for. ``database_searched`` says that no part of the database was left out of the search.
     """
 
     people: int
@@ -105,7 +122,9 @@ class _Finding:
 
 
 def search(store: Store, erased: Sequence[Erased]) -> Search:
-    """Look for the traces of what was erased in every file below the gallery's folder; the writer's lock is held.
+    """Look for the traces of what was erased in every file below the gallery's folder, and in a server's database.
+
+    The writer's lock is held.
 
     Raises:
         StoreError: a file cannot be read.
@@ -122,11 +141,7 @@ def search(store: Store, erased: Sequence[Erased]) -> Search:
     traces.add("path", (os.fsencode(path) for one in erased for path in one.paths))
     # The note that says who is writing goes with the lock.
     files = [path for path in _files(store.folder) if path.name not in (LOCK_NAME, NOTE_NAME)]
-    try:
-        hits, read = traces.scan(files)
-        found = _judge(store, hits)
-    except OSError as exc:
-        raise StoreError(f"{exc.filename}: {exc.strerror or exc}", hint="forget again, to have it searched") from exc
+    found, read, server = _look(store, traces, files)
     for path in files:
         if str(path) not in known and _contains(path.relative_to(store.folder), names):
             found.remnants["name of a file", str(path)] += 1
@@ -142,7 +157,63 @@ def search(store: Store, erased: Sequence[Erased]) -> Search:
         chance=found.chance,
         shared=shared,
         too_short=sum(len(text) < SHORTEST for text in written),
+        columns=server.columns,
+        server_files=server.files,
+        server_bytes=server.bytes,
+        unsearched=server.unsearched,
     )
+
+
+def _look(store: Store, traces: Traces, files: Sequence[Path]) -> tuple[_Finding, int, _Server]:
+    """What is found in files and on a server, the bytes of the files, and what of the server was read.
+
+    Raises:
+        StoreError: a file cannot be read.
+    """
+    try:
+        hits, read = traces.scan((str(path), blocks_of(path)) for path in files)
+    except OSError as exc:
+        raise StoreError(f"{exc.filename}: {exc.strerror or exc}", hint="forget again, to have it searched") from exc
+    server = _Server(store)
+    found = _judge(store, [*hits, *server.scan(traces)])
+    # A table that lost nothing now may hold what was deleted, or changed, long ago.
+    if (stale := server.tables_with(found)) and store.rewrite(stale):
+        server = _Server(store)
+        found = _judge(store, [*hits, *server.scan(traces)])
+    return found, read, server
+
+
+class _Server:
+    """What a search can read of a database on a server; nothing where the database is a file of the gallery."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._own = store.own_files()
+        self.columns = self.files = self.bytes = 0
+
+    @property
+    def unsearched(self) -> tuple[str, ...]:
+        """What of it nobody here can read, and why."""
+        missing = "" if self._own is None else self._own.missing
+        return (f"the server's own files: {missing}",) if missing else ()
+
+    def tables_with(self, found: _Finding) -> set[str]:
+        """The tables in whose files a remnant is."""
+        whose = {} if self._own is None else self._own.tables
+        return {whose[where] for _, where in found.remnants if where in whose}
+
+    def scan(self, traces: Traces) -> list[Hit]:
+        """Read all values through SQL, and then the files that hold them."""
+        hits, self.bytes = traces.scan(self._places())
+        return hits
+
+    def _places(self) -> Iterator[tuple[str, Iterator[bytes]]]:
+        for column, pieces in self._store.all_values():
+            self.columns += 1
+            yield f"{column} of the database", pieces
+        for name, pieces in self._own or ():
+            self.files += 1
+            yield name, pieces
 
 
 def _judge(store: Store, hits: Sequence[Hit]) -> _Finding:
@@ -153,7 +224,7 @@ def _judge(store: Store, hits: Sequence[Hit]) -> _Finding:
         if hit.kind in ("name", "path"):
             by_needle.setdefault(hit.needle, []).append(hit)
         else:
-            finding.remnants[hit.kind, str(hit.file)] += 1
+            finding.remnants[hit.kind, hit.where] += 1
     for needle, some in by_needle.items():
         held = ((_LABELS.get(column, "chance"), value) for column, value in store.values_with(needle))
         explained = Explained(needle, held)
@@ -162,7 +233,7 @@ def _judge(store: Store, hits: Sequence[Hit]) -> _Finding:
             finding.other_names |= label == _OTHER
             finding.chance += label == "chance"
             if label is None:
-                finding.remnants[hit.kind, str(hit.file)] += 1
+                finding.remnants[hit.kind, hit.where] += 1
     return finding
 
 

@@ -1,4 +1,4 @@
-"""Looking for the traces of what was erased, in every file of a gallery, byte by byte."""
+"""Looking for the traces of what was erased, in everything that a gallery holds, byte by byte."""
 
 from __future__ import annotations
 
@@ -38,12 +38,17 @@ _BITS = 22
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Where something was found: what kind it is of, the very bytes, the file and the offset in it."""
+    """Where something was found: what kind it is of, the very bytes, where, and the offset there.
+
+    ``before`` and ``after`` are up to 64 bytes on either side.
+    """
 
     kind: str
     needle: bytes
-    file: Path
+    where: str
     offset: int
+    before: bytes = field(repr=False)
+    after: bytes = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -60,8 +65,8 @@ class Traces:
         """Look for these texts too, where they are long enough."""
         self.texts.setdefault(kind, set()).update(text for text in texts if len(text) >= SHORTEST)
 
-    def scan(self, files: Iterable[Path]) -> tuple[list[Hit], int]:
-        """Read files from end to end. Returns what was found and how many bytes were read.
+    def scan(self, places: Iterable[tuple[str, Iterable[bytes]]]) -> tuple[list[Hit], int]:
+        """Read places from end to end: each is a name and its bytes in pieces. What was found, and how much was read.
 
         Raises:
             OSError: a file cannot be read.
@@ -69,22 +74,37 @@ class Traces:
         searcher = _Searcher(self)
         hits: list[Hit] = []
         read = 0
-        for path in files:
-            with path.open("rb") as file:
-                before, start = b"", 0
-                while data := file.read(_BUFFER):
-                    read += len(data)
-                    # What the last buffer ended with may go on in this one. A hit counts where it ends in new bytes.
-                    whole = before + data
-                    found = searcher.find(whole)
-                    hits += [
-                        Hit(kind, needle, path, start + at)
-                        for kind, needle, at in found
-                        if at + len(needle) > len(before)
-                    ]
-                    before = whole[-searcher.longest :]
-                    start += len(whole) - len(before)
+        # What a piece ends with may go on in the next one, and so may what stands around it.
+        overlap = searcher.longest + 2 * _AROUND
+        for where, pieces in places:
+            held, start, told = b"", 0, 0
+            for piece in _with_end(pieces):
+                whole = held + (piece or b"")
+                read += len(piece or b"")
+                # All that ends before this is seen with its surroundings.
+                upto = start + len(whole) - (0 if piece is None else _AROUND)
+                for kind, needle, at in searcher.find(whole):
+                    end = at + len(needle)
+                    if told < start + end <= upto:
+                        around = whole[max(0, at - _AROUND) : at], whole[end : end + _AROUND]
+                        hits.append(Hit(kind, needle, where, start + at, *around))
+                told = max(told, upto)
+                held = whole[-overlap:]
+                start += len(whole) - len(held)
         return hits, read
+
+
+def _with_end(pieces: Iterable[bytes]) -> Iterator[bytes | None]:
+    """None comes after the last one."""
+    yield from pieces
+    yield None
+
+
+def blocks_of(path: Path) -> Iterator[bytes]:
+    """A file from end to end."""
+    with path.open("rb") as file:
+        while data := file.read(_BUFFER):
+            yield data
 
 
 class _Searcher:
@@ -196,7 +216,7 @@ def by_chance(hit: Hit) -> bool:
     """
     if len(hit.needle) >= _CHANCE:
         return False
-    before, after = surroundings(hit, 8)
+    before, after = hit.before[-8:], hit.after[:8]
     if len(before + after) == 16 and _HEX.issuperset(before + after):
         return True
     beside = before[-4:] + after[:4]
@@ -223,19 +243,9 @@ class Explained:
 
     def label(self, hit: Hit) -> str | None:
         """The label of a value that stands where the text was found; None where none does."""
-        before, after = surroundings(hit, _AROUND)
+        before, after = hit.before, hit.after
         for (left, right), known in self._known.items():
             found = known.get((before[len(before) - left :], after[:right]))
             if found is not None and len(before) >= left:
                 return found
         return None
-
-
-def surroundings(hit: Hit, size: int) -> tuple[bytes, bytes]:
-    """Up to ``size`` bytes before and after what was found."""
-    start = max(0, hit.offset - size)
-    with hit.file.open("rb") as file:
-        file.seek(start)
-        data = file.read(hit.offset - start + len(hit.needle) + size)
-    inside = hit.offset - start
-    return data[:inside], data[inside + len(hit.needle) :]

@@ -6,6 +6,7 @@ transaction and notes what it was about in ``erasure``; ``settle`` rewrites the 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
 from collections import defaultdict
@@ -25,6 +26,7 @@ from facesearch.store.schema import (
     Base,
     CalibrationRow,
     ChangeRow,
+    ClaimRow,
     CommitRow,
     EmbeddingRow,
     EnrolmentRow,
@@ -41,7 +43,7 @@ from facesearch.store.schema import (
 from facesearch.store.tombstones import kept_out, tombstones_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy.orm import InstrumentedAttribute
 
@@ -50,6 +52,10 @@ Key = TypeVar("Key", int, str)
 
 NOTE = "begun"
 """The kind of the row of ``erasure`` that says nothing but that something is being forgotten."""
+
+
+TABLE = "table"
+"""The kind of a row of ``erasure`` that names a table from which something is being forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +97,7 @@ class ErasureStore(RemnantStore):
             person_ids: of people; some may be known to the journal only.
             tombstone: keep new faces out of the photos that showed them.
         """
-        with self.writing():
-            self._begin_erasing()
+        with self._erasing():
             events = self.events()
             living = {person.id for person in self.people()}
             people = with_merged(events, person_ids, living)
@@ -117,8 +122,7 @@ class ErasureStore(RemnantStore):
             photo_ids: of photos.
             tombstone: keep faces out of them when they are indexed again.
         """
-        with self.writing():
-            self._begin_erasing()
+        with self._erasing():
             ids = [int(photo_id) for photo_id in photo_ids]
             pixels = set(self._column(PhotoRow.pixel_hash, PhotoRow.id, ids))
             hashes = pixels | set(self._column(PhotoRow.byte_hash, PhotoRow.id, ids))
@@ -135,6 +139,7 @@ class ErasureStore(RemnantStore):
             self._delete_where(PathRow, PathRow.photo_id, ids)
             self._write(delete(RootRow).where(~exists().where(PathRow.root_id == RootRow.id)))
             done = self._erase(erased, redaction, face_ids, pixels, tombstone=tombstone)
+            self._delete_where(ClaimRow, ClaimRow.pixel_hash, sorted(pixels))
             self._delete_where(PhotoRow, PhotoRow.id, ids)
         return done
 
@@ -144,8 +149,7 @@ class ErasureStore(RemnantStore):
         Args:
             tombstone: keep faces out of all its photos when they are indexed again; else no tombstone stays either.
         """
-        with self.writing():
-            self._begin_erasing()
+        with self._erasing():
             erased = self._all_traces()
             pixels = self._all(PhotoRow.pixel_hash) if tombstone else []
             self._write(update(MetaRow).values(recipe=None, gallery=str(uuid.uuid4()), enrolments=new_token()))
@@ -177,22 +181,34 @@ class ErasureStore(RemnantStore):
             f"{self.name}: another process is reading this gallery, so old pages cannot be overwritten yet",
             hint="close it, then run facesearch forget again: it goes on where it stopped",
         )
-        with self.lock():
-            with self._seam():
-                if not self._database.rewrite():
-                    raise busy
+        with self.lock(), self._seam():
+            if not self._database.rewrite(self._pending_tables()):
+                raise busy
             with self.writing():
-                self._database.begin_erasing(self._work.connection)
-                self._write(delete(ErasureRow))
-            with self._seam():
-                if not self._database.empty_log():
-                    raise busy
+                self._database.clear(self._work.connection, ErasureRow)
+                self._work.changed = True
+            if not self._database.empty_log():
+                raise busy
         return self._database.size()
 
-    def _begin_erasing(self) -> None:
-        # Pages are overwritten in ``settle``; this makes sure of the ones that no longer belong to a table by then.
-        self._database.begin_erasing(self._work.connection)
-        self._work.enrolments_changed = True
+    @contextlib.contextmanager
+    def _erasing(self) -> Iterator[None]:
+        """A transaction that notes which tables lose something."""
+        with self.writing():
+            # Pages are overwritten in ``settle``; this makes sure of those that no longer belong to a table by then.
+            self._database.begin_erasing(self._work.connection)
+            self._work.enrolments_changed = True
+            yield
+            # Claims that were dropped long ago leave their hashes in the file of their table.
+            tables = _with_dependants(self._work.tables | {ClaimRow.__tablename__})
+            rows = [{"kind": TABLE, "value": name} for name in sorted(tables)]
+            self._upsert(ErasureRow, ("kind", "value"), rows)
+
+    def _pending_tables(self) -> set[str]:
+        """The tables that hold what is to go; all of them where that was not noted."""
+        with self._reader() as connection:
+            noted = connection.execute(select(ErasureRow.value).where(ErasureRow.kind == TABLE)).scalars().all()
+        return set(noted) or set(Base.metadata.tables)
 
     def _erase(
         self, erased: Erased, redaction: Redaction, face_ids: Sequence[int], pixels: Iterable[str], *, tombstone: bool
@@ -273,3 +289,12 @@ class ErasureStore(RemnantStore):
     def _delete_where(self, table: type[Base], key: InstrumentedAttribute[Any], keys: Sequence[Key]) -> None:
         for some in chunks(keys):
             self._write(delete(table).where(key.in_(some)))
+
+
+def _with_dependants(tables: set[str]) -> set[str]:
+    """These tables, and those whose rows go with theirs."""
+    found = set(tables)
+    for table in Base.metadata.sorted_tables:
+        if any(key.ondelete and key.column.table.name in found for key in table.foreign_keys):
+            found.add(table.name)
+    return found

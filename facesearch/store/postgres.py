@@ -135,7 +135,7 @@ def add_extension(connection: Connection) -> None:
         with connection.begin_nested():
             connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS vector")
     except DBAPIError as exc:
-        if _state(exc) != "42501":
+        if sql_state(exc) != "42501":
             raise
         raise StoreError(
             "pgvector is not switched on in this database, and this user may not do it",
@@ -161,13 +161,14 @@ def seam(place: str, holder: Callable[[], str | None] = lambda: None, *, files: 
         raise StoreError(f"{place}: {exc}", hint="check the permissions of the cache folder") from exc
 
 
-def _state(exc: BaseException) -> str:
+def sql_state(exc: BaseException) -> str:
+    """The SQLSTATE of what the server said, or ""."""
     cause = getattr(exc, "orig", None) or exc
     return str(getattr(cause, "sqlstate", None) or "")
 
 
 def _translate(place: str, exc: SQLAlchemyError, holder: Callable[[], str | None]) -> StoreError:
-    state = _state(exc)
+    state = sql_state(exc)
     if state in _BUSY:
         return busy(place, holder())
     whole = str(getattr(exc, "orig", None) or exc)

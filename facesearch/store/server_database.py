@@ -8,23 +8,25 @@ import platform
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, select, text
 
 from facesearch.config import cache_folder, host_name
 from facesearch.errors import NotFoundError
-from facesearch.store import postgres, sqlite
+from facesearch.store import postgres, server_erasure, sqlite
 from facesearch.store.lock import WriterLock
 from facesearch.store.schema import Base, MetaRow
-from facesearch.store.server_lock import ServerLock
+from facesearch.store.server_lock import INDEX_KIND, ServerLock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from sqlalchemy import URL, Connection
 
 GALLERIES = "galleries"
 """The folder in the user's cache."""
+
+_LIMIT = text("SELECT set_config('lock_timeout', :limit, :local)")
 
 
 class ServerDatabase:
@@ -42,6 +44,7 @@ class ServerDatabase:
 
     out_of_reach: tuple[str, ...] = (
         "the database server's write-ahead log, replicas and backups, for as long as it keeps them",
+        "statistics that the server makes of columns (pg_statistic), until newer ones take their place",
         "indexes that other machines keep of this gallery, until they next open it",
     )
 
@@ -51,6 +54,7 @@ class ServerDatabase:
         self._timeout = timeout
         self.engine = postgres.open_engine(url, name=f"facesearch on {platform.node()[:30]}, process {os.getpid()}")
         self.lock = ServerLock(self.engine, timeout, self.name)
+        self.index_lock = ServerLock(self.engine, timeout, self.name, kind=INDEX_KIND)
         try:
             with self.seam(), self.engine.connect() as connection:
                 if not create and not inspect(connection).get_table_names():
@@ -72,9 +76,11 @@ class ServerDatabase:
     def _files_lock(self) -> WriterLock:
         return WriterLock(self.folder, self._timeout)
 
-    def files_lock(self, timeout: float | None = None) -> contextlib.AbstractContextManager[None]:
+    def files_lock(
+        self, timeout: float | None = None, *, command: str | None = None
+    ) -> contextlib.AbstractContextManager[None]:
         """A lock of this machine: its files are nobody else's."""
-        return self._files_lock.hold(timeout)
+        return self._files_lock.hold(timeout, command=command)
 
     def seam(self, *, files: bool = False) -> contextlib.AbstractContextManager[None]:
         """Where errors become ours."""
@@ -112,23 +118,44 @@ class ServerDatabase:
     def begin_erasing(self, connection: Connection) -> None:
         """There is nothing to switch on."""
 
-    def rewrite(self) -> bool:
-        """VACUUM FULL of every table: each is written into a new file, and the old one deleted.
+    def rewrite(self, tables: Collection[str]) -> bool:
+        """VACUUM FULL of these tables: each is written into a new file, and the old one deleted.
 
+        All of them where nobody could search the files of the others for what was deleted from those long ago.
         The write-ahead log, replicas and backups of the server still hold what was deleted, for as long as the server
         keeps them.
+
+        Raises:
+            GalleryBusyError: somebody may still see what was deleted; it says who.
         """
         connection = self.lock.connection
         raw = connection.execution_options(isolation_level="AUTOCOMMIT")
         try:
-            raw.exec_driver_sql(f"SET lock_timeout = '{max(1, round(self._timeout * 1000))}ms'")
-            for table in Base.metadata.sorted_tables:
-                raw.exec_driver_sql(f'VACUUM (FULL, ANALYZE) "{table.name}"')
+            raw.execute(_LIMIT, {"limit": self._limit(), "local": False})
+            if not server_erasure.may_read_files(raw):
+                tables = Base.metadata.tables
+            server_erasure.rewrite(raw, sorted(tables), place=self.name, seconds=self._timeout)
         finally:
             raw.exec_driver_sql("RESET lock_timeout")
             raw.commit()
             connection.execution_options(isolation_level="READ COMMITTED")
         return True
+
+    def clear(self, connection: Connection, table: type[Base]) -> None:
+        """TRUNCATE: the table gets a new file.
+
+        Raises:
+            GalleryBusyError: somebody uses the table; it says who.
+        """
+        connection.execute(_LIMIT, {"limit": self._limit(), "local": True})
+        server_erasure.run(connection, f'TRUNCATE "{table.__tablename__}"', table.__tablename__, place=self.name)
+
+    def _limit(self) -> str:
+        return f"{max(1, round(self._timeout * 1000))}ms"
+
+    def own_files(self) -> server_erasure.RelationFiles:
+        """The server's files of the tables, for whoever may read them."""
+        return server_erasure.RelationFiles(self.engine, self.seam)
 
     def empty_log(self) -> bool:
         """Not possible from here: see ``rewrite``."""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
+from facesearch.gallery.gallery import Gallery
 from facesearch.pipeline import FrontEnd
+from facesearch.store import server_database
+from facesearch.store.store import Store
 from facesearch.testing import FakeDetector, FakeEmbedder
+
+from ..postgres import copy_gallery
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,29 +58,92 @@ def fake(counting_fake):
     return FrontEnd(counting_fake, counting_fake)
 
 
-BOTH = {"test_indexing", "test_people", "test_journal", "test_curating", "test_prune", "test_clusters", "test_finding"}
-"""Modules whose tests hold for a gallery in a folder and for one on a server."""
-
-
 def pytest_generate_tests(metafunc):
-    """What is not about the files of SQLite is tested on PostgreSQL too."""
-    if "place" in metafunc.fixturenames:
-        both = metafunc.module.__name__.rpartition(".")[2] in BOTH
-        alone = not both or metafunc.definition.get_closest_marker("sqlite")
-        places = ["sqlite"] if alone else ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
-        metafunc.parametrize("place", places, indirect=True)
+    """Whatever opens a gallery holds in a folder and on a server, unless the mark ``sqlite`` says why it does not."""
+    if "kind" in metafunc.fixturenames:
+        alone = metafunc.definition.get_closest_marker("sqlite")
+        kinds = ["sqlite"] if alone else ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+        metafunc.parametrize("kind", kinds)
 
 
 @pytest.fixture
-def place(request, tmp_path):
+def new_place(kind, request, tmp_path):
+    """Makes places for galleries: ``new_place("other")`` is a folder of this name, or the URL of an empty gallery."""
+    if kind == "sqlite":
+        yield tmp_path.joinpath
+        return
+    server, given = request.getfixturevalue("server"), []
+
+    def make(name):
+        given.append(server.place())
+        return given[-1]
+
+    yield make
+    for url in given:
+        server.give_back(url)
+
+
+@pytest.fixture
+def own_environment():
+    """Of a process that needs no models: what it keeps of a gallery on a server lies where this test keeps it."""
+    return {**os.environ, "FACESEARCH_CACHE": str(server_database.cache_folder())}
+
+
+@pytest.fixture
+def place(new_place):
     """Where the gallery of a test is: its folder, or a URL."""
-    return tmp_path / "gallery" if request.param == "sqlite" else request.getfixturevalue("server").new_place()
+    return new_place("gallery")
 
 
 @pytest.fixture
 def gallery(place, fake, open_gallery):
     """An empty gallery with the fakes."""
     return open_gallery(place, fake)
+
+
+@pytest.fixture(scope="session")
+def sample_database(server, sample_folder):
+    """The URL of a database that nobody is using: the gallery of ``sample_folder``."""
+    url = server.new_database()
+    copy_gallery(sample_folder, url)
+    return url
+
+
+@pytest.fixture
+def sample_place(kind, request, sample_folder, tmp_path):
+    """Where a gallery is that holds ``train``, with people from folders; a test may change it."""
+    if kind == "sqlite":
+        yield shutil.copytree(sample_folder, tmp_path / "sample-gallery")
+        return
+    server = request.getfixturevalue("server")
+    url = server.new_database(request.getfixturevalue("sample_database"))
+    yield url.render_as_string(hide_password=False)
+    server.drop_database(url)
+
+
+@pytest.fixture
+def sample_copy(sample_place, front_end, open_gallery):
+    """The gallery in ``sample_place``."""
+    return open_gallery(sample_place, front_end)
+
+
+@pytest.fixture(scope="session")
+def sample_in_sqlite(front_end, sample_folder, tmp_path_factory):
+    """See ``sample_gallery``."""
+    folder = shutil.copytree(sample_folder, tmp_path_factory.mktemp("sample-open") / "gallery")
+    return Gallery(Store.open(folder), lambda: front_end)
+
+
+@pytest.fixture(scope="session")
+def sample_in_postgresql(front_end, server, sample_database):
+    """See ``sample_gallery``."""
+    return Gallery(Store.open(server.new_database(sample_database)), lambda: front_end)
+
+
+@pytest.fixture
+def sample_gallery(kind, request):
+    """An open gallery that holds ``train``, with people from folders. For tests that only ask."""
+    return request.getfixturevalue(f"sample_in_{kind}")
 
 
 @pytest.fixture

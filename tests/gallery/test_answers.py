@@ -69,9 +69,11 @@ def test_a_photo_is_never_its_own_evidence(sample_gallery, samples, method):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("disguise", ["itself", "copy", "tagged"])
-def test_somebody_with_a_single_photo_is_unknown_in_it(front_end, samples, tmp_path, open_gallery, method, disguise):
+def test_somebody_with_a_single_photo_is_unknown_in_it(
+    front_end, samples, place, tmp_path, open_gallery, method, disguise
+):
     """The only photo of a person, or a copy of it with other metadata, does not prove that it is that person."""
-    gallery = open_gallery(tmp_path / "gallery", front_end)
+    gallery = open_gallery(place, front_end)
     first, second = (sorted((samples / "train" / person).iterdir())[0] for person in ("madonna", "ben_afflek"))
     gallery.enrol("Madonna", first)
     gallery.enrol("Ben", second)
@@ -225,12 +227,11 @@ class TestSearch:
                 assert len(probe.matches) == 92
                 assert str(path) not in {match.path for match in probe.matches}
 
-    def test_the_exact_index_gives_the_same(
-        self, sample_folder, front_end, sample_gallery, val, tmp_path, open_gallery
-    ):
+    def test_the_exact_index_gives_the_same(self, sample_place, front_end, sample_gallery, val, open_gallery):
         """FAISS and the exact index find the same photos at the same distances."""
-        shutil.copytree(sample_folder, tmp_path / "exact", ignore=shutil.ignore_patterns("*.index"))
-        exact = open_gallery(tmp_path / "exact", front_end, index="exact")
+        exact = open_gallery(sample_place, front_end, index="exact")
+        for path in exact.folder.glob("*.index"):
+            path.unlink()
         for path in val[::6]:
             assert exact.search(path, threshold=4.0) == sample_gallery.search(path, threshold=4.0)
 
@@ -322,9 +323,9 @@ class TestVerify:
 class TestCluster:
     """Faces that nobody has named."""
 
-    def test_unnamed_sample_photos_fall_into_their_people(self, front_end, samples, tmp_path, open_gallery):
+    def test_unnamed_sample_photos_fall_into_their_people(self, front_end, samples, place, open_gallery):
         """``val`` without names: no cluster mixes two people, and the five people are found."""
-        gallery = open_gallery(tmp_path / "gallery", front_end)
+        gallery = open_gallery(place, front_end)
         gallery.index(samples / "val")
         found = gallery.cluster()
         owners = [{match.path.split("/")[-2] for match in group.matches} for group in found.clusters]

@@ -85,6 +85,7 @@ def rebuilt(open_gallery, fake, filled, file, probes):
     return ask
 
 
+@pytest.mark.sqlite  # a file is damaged in the same way wherever the rows are
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -104,6 +105,7 @@ def test_a_spoilt_file_costs_time_and_no_answer(filled, file, fake, open_gallery
     assert answers(open_gallery(filled, fake), probes) == before
 
 
+@pytest.mark.sqlite  # as above
 def test_any_flipped_bit_is_noticed(filled, file, fake, open_gallery, probes):
     """One bit changed anywhere in the file: the answers stay."""
     before = answers(open_gallery(filled, fake), probes)
@@ -334,6 +336,7 @@ class TestSvm:
         assert "Anna" in self.ask(named, probes)
         assert trained == [6]
 
+    @pytest.mark.sqlite  # as for the index
     @pytest.mark.parametrize("spoil", [b"", b"PK\x03\x04 rubbish", None])
     def test_a_spoilt_file_is_trained_anew(self, named, trained, probes, spoil):
         """An SVM file that was damaged or deleted costs a training and no answer."""

@@ -1,6 +1,5 @@
 """The calibration of an album, on simulated photos of people who never were."""
 
-import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -46,11 +45,11 @@ def test_an_album_like_the_built_in_people_keeps_them(gallery, store, fake, fill
     assert found.fit.near >= 24
 
 
-def test_it_is_kept_until_it_is_reset(gallery, store, fake, fill_album, open_gallery):
+def test_it_is_kept_until_it_is_reset(gallery, store, fake, fill_album, place, open_gallery):
     """A calibration is there when the gallery is opened again, and gone after a reset."""
     fill_album(store, fake.recipe, alike=0.5)
     shift = gallery.calibrate().fit.shift
-    again = open_gallery(gallery.folder, fake)
+    again = open_gallery(place, fake)
     assert again.calibration.shift == shift
     assert again.reset_calibration()
     assert not again.reset_calibration()
@@ -96,9 +95,8 @@ def test_marked_photos_and_poor_faces_are_left_out(gallery, store, fake, fill_al
     owned = fill_album(store, fake.recipe)
     before = gallery.calibrate()
     store.mark(1, "collage")
-    with sqlite3.connect(store.folder / "gallery.sqlite") as raw:
-        raw.execute("UPDATE face SET quality = 0.01 WHERE photo_id = 2")
-    raw.close()
+    with store._engine.begin() as raw:
+        raw.exec_driver_sql("UPDATE face SET quality = 0.01 WHERE photo_id = 2")
     store.reject([face.id for face in store.faces_of_photo(3)], None)
     found = gallery.calibrate()
     assert (found.marked, found.poor) == (1, 3)

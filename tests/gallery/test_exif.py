@@ -25,9 +25,9 @@ def album(samples, tmp_path):
 
 
 @pytest.fixture
-def gallery(tmp_path, counting_front_end, open_gallery, album):
+def gallery(place, counting_front_end, open_gallery, album):
     """The album, indexed with people from folders."""
-    gallery = open_gallery(tmp_path / "gallery", counting_front_end)
+    gallery = open_gallery(place, counting_front_end)
     assert gallery.index(album, people_from_folders=True).people == 2
     return gallery
 
@@ -40,9 +40,9 @@ def gallery(tmp_path, counting_front_end, open_gallery, album):
         pytest.param(lambda data: with_exif(data, orientation=6), id="turned"),
     ],
 )
-def test_other_metadata_costs_no_analysis_and_no_name(gallery, album, counting, edit):
+def test_other_metadata_costs_no_analysis_and_no_name(gallery, place, album, counting, edit):
     """EXIF stripped, written or changed: nothing is detected or embedded again, and every name stays."""
-    before = contents(gallery.folder)["photos"]
+    before = contents(place)["photos"]
     counting.seen.clear()
     for path in album.rglob("*.jpg"):
         data = edit(path.read_bytes())
@@ -52,7 +52,7 @@ def test_other_metadata_costs_no_analysis_and_no_name(gallery, album, counting, 
     report = gallery.index(album, people_from_folders=True)
     assert (report.added, report.skipped, report.failed) == (0, 4, ())
     assert counting.seen == {}
-    after = contents(gallery.folder)["photos"]
+    after = contents(place)["photos"]
     # Embeddings, people and where an enrolment came from; boxes may lie on their side now.
     kept = [{key: [face[7:] for face in faces] for key, (_, faces) in photos.items()} for photos in (before, after)]
     assert kept[0] == kept[1]
@@ -71,14 +71,14 @@ def test_a_copy_with_other_metadata_is_the_same_photo(gallery, album, counting):
 
 
 def test_a_photo_that_lay_on_its_side_keeps_its_face_once_it_is_turned(
-    tmp_path, album, counting_front_end, open_gallery
+    tmp_path, album, counting_front_end, place, open_gallery
 ):
     """A photo whose orientation is missing shows its face; after the orientation was added it is the same face."""
     source = min((album / "ben_afflek").iterdir())
     path = turned(source, tmp_path / "scans" / "a.jpg", 6, quality=95)
     upright = path.read_bytes()
     path.write_bytes(stripped(upright))
-    gallery = open_gallery(tmp_path / "gallery", counting_front_end)
+    gallery = open_gallery(place, counting_front_end)
     report = gallery.index(path.parent)
     assert (report.added, report.faces) == (1, 1)
     (lying,) = gallery.faces(path)
@@ -140,11 +140,11 @@ def test_boxes_turn_with_the_photo(gallery, album, orientation):
         assert (new.id, new.person) == (old.id, old.person)
 
 
-def test_faces_of_a_turned_photo_are_where_they_are_seen(tmp_path, album, front_end, open_gallery):
+def test_faces_of_a_turned_photo_are_where_they_are_seen(tmp_path, album, front_end, place, open_gallery):
     """A photo that was indexed in one orientation and is now shown in another: its faces are found where they are."""
     source = min((album / "ben_afflek").iterdir())
     path = turned(source, tmp_path / "scans" / "a.jpg", 1, quality=95)
-    gallery = open_gallery(tmp_path / "gallery", front_end)
+    gallery = open_gallery(place, front_end)
     gallery.enrol("Ben", path)
     # Mirrored: a detector finds the face on the other side.
     path.write_bytes(with_exif(path.read_bytes(), orientation=2))

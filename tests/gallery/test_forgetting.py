@@ -31,21 +31,42 @@ ADA, BOB = "Ada Lovélace", "Bob Byron"
 DRIVER = """
 import os, signal, sys
 from pathlib import Path
+from facesearch.config import gallery_place
 from facesearch.gallery import forgetting
-from facesearch.store import erasure, sqlite
+from facesearch.store import server_erasure, sqlite
 from facesearch.store.store import Store
-folder, person, owner, name, how = sys.argv[1:]
-owner = {"store": Store, "gallery": forgetting, "sqlite": sqlite}[owner]
+place, person, owner, name, how = sys.argv[1:]
+if owner == "database":
+    owner, name = (server_erasure, "rewrite") if "://" in place else (sqlite, "empty_log")
+else:
+    owner = {"store": Store, "gallery": forgetting}[owner]
 real = getattr(owner, name)
 def deadly(*arguments, **options):
     if how == "after":
         real(*arguments, **options)
     os.kill(os.getpid(), signal.SIGKILL)
 setattr(owner, name, deadly)
-with Store.open(Path(folder)) as store:
+with Store.open(gallery_place(place)) as store:
     doomed = forgetting.choose(store, person=person, photo=None, everything=False)
     forgetting.forget(store, doomed, tombstone=True, index="exact", earlier=None)
 """
+
+
+@pytest.fixture
+def place(kind, tmp_path, request):
+    """In whose tables nothing was ever deleted."""
+    return tmp_path / "gallery" if kind == "sqlite" else request.getfixturevalue("server").new_place()
+
+
+@pytest.fixture
+def held(place, kind, request):
+    """Reads every file of a gallery, and on a server those of its tables: bytes by name."""
+
+    def read(gallery):
+        found = {path.name: path.read_bytes() for path in sorted(gallery.folder.rglob("*")) if path.is_file()}
+        return found if kind == "sqlite" else found | request.getfixturevalue("server").files_of(place)
+
+    return read
 
 
 @pytest.fixture
@@ -78,17 +99,17 @@ def full(album, gallery):
     return ada.id, [row.tobytes() for row in store.vectors_of(ids, recipe)[1]]
 
 
-def leftovers(gallery):
-    """Put copies of the database into the gallery's folder, as backups and killed runs would."""
+def leftovers(gallery, vectors):
+    """Put what holds vectors into the gallery's folder, as backups and killed runs would."""
     for name in ("gallery.sqlite.backup", "gallery.sqlite.backup.tmp", ".svm-abc.tmp", ".faces.index.xyz.tmp"):
-        shutil.copy(gallery.folder / "gallery.sqlite", gallery.folder / name)
+        (gallery.folder / name).write_bytes(b"".join(vectors))
     (gallery.folder / "review").mkdir()
     (gallery.folder / "review" / "99.png").write_bytes(b"faces")
     (gallery.folder / "gallery.writer.json.99").write_text(json.dumps({"command": f"facesearch enrol {ADA!r}"}))
 
 
-def found_in(folder, vectors, person_id, kept=()):
-    """What a search of every file for the vectors, whole and in halves, the name and the id comes upon.
+def found_in(held, vectors, person_id, kept=()):
+    """What a search of all that is held for the vectors, whole and in halves, the name and the id comes upon.
 
     Paths that are ``kept`` are blotted out before the name is looked for.
     """
@@ -100,12 +121,11 @@ def found_in(folder, vectors, person_id, kept=()):
         for encoding in ("utf-8", "utf-16-le")
     } | {json.dumps(ADA)[1:-1].encode(), person_id.encode()}
     found = []
-    for path in sorted(folder.rglob("*")):
-        data = path.read_bytes() if path.is_file() else b""
-        found += [(path.name, "vector") for one in wanted if one in data]
+    for file, data in held.items():
+        found += [(file, "vector") for one in wanted if one in data]
         for one in sorted(kept, key=len, reverse=True):
             data = data.replace(os.fsencode(one), b"#")
-        found += [(path.name, name) for name in names if name in data]
+        found += [(file, name) for name in names if name in data]
     return found
 
 
@@ -122,22 +142,30 @@ def without_wal(gallery):
         assert raw.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",)
 
 
-@pytest.mark.parametrize("wal", [True, False])
-def test_no_byte_of_a_person_is_left(full, album, gallery, wal):
+@pytest.mark.sqlite  # its journal modes
+def test_no_byte_is_left_without_a_log(full, album, gallery, held):
+    """A database that has no write-ahead log is left as clean as one that has."""
+    ada, vectors = full
+    without_wal(gallery)
+    assert gallery.forget(ADA).clean
+    assert found_in(held(gallery), vectors, ada, kept=kept_paths(album)[1]) == []
+
+
+def test_no_byte_of_a_person_is_left(full, album, gallery, held, kind):
     """After forgetting a person no file holds a vector of theirs, or their name but in paths of photos that stay; the
     receipt lists these, and says what became of everything that was derived.
     """  # noqa: D205
     ada, vectors = full
     assert len(vectors) == 3
-    if not wal:
-        without_wal(gallery)
-    leftovers(gallery)
-    assert found_in(gallery.folder, vectors, ada)
+    leftovers(gallery, vectors)
+    assert found_in(held(gallery), vectors, ada)
     receipt = gallery.forget(ADA)
     whole, relative = kept_paths(album)
-    assert found_in(gallery.folder, vectors, ada, kept=relative) == []
-    assert found_in(gallery.folder, vectors, ada) != []
+    assert found_in(held(gallery), vectors, ada, kept=relative) == []
+    assert found_in(held(gallery), vectors, ada) != []
     assert receipt.clean
+    assert receipt.database_searched
+    assert [bool(receipt.search.columns), receipt.search.server_files > 50] == [kind != "sqlite"] * 2
     assert (receipt.people, receipt.faces, receipt.vectors, receipt.photos) == (1, 3, 3, 0)
     assert list(receipt.search.kept_paths) == whole
     assert receipt.derived["vector index"] == "removed and made anew"
@@ -170,14 +198,14 @@ def test_a_photo_is_forgotten_by_pixels_or_by_path(full, album, gallery, tmp_pat
         gallery.forget(ADA, everything=True)
 
 
-def test_everything(full, gallery, album):
+def test_everything(full, gallery, album, held):
     """Nothing of anybody is left, paths included; the gallery is empty and can be filled again."""
     ada, vectors = full
     receipt = gallery.forget(everything=True)
     assert receipt.clean
     assert receipt.search.kept_paths == ()
-    assert found_in(gallery.folder, vectors, ada) == []
-    assert not any(b"nobody.png" in path.read_bytes() for path in gallery.folder.iterdir())
+    assert found_in(held(gallery), vectors, ada) == []
+    assert not any(b"nobody.png" in data for data in held(gallery).values())
     assert gallery.index(album).added == 6
 
 
@@ -229,6 +257,12 @@ def test_somebody_of_the_same_name(full, gallery, album):
     assert [person.id for person in gallery.people() if person.name == "Jo"] == twins[1:]
 
 
+def test_somebody_who_is_called_like_a_part_of_a_table(full, gallery):
+    """Eve is no part of "event": what the database calls its own tables is no remnant."""
+    gallery.enrol("Eve", face=1)
+    assert gallery.forget("Eve").clean
+
+
 @pytest.mark.parametrize(("text", "clean"), [("0123456789dad0123456789", True), ("deadbeef dad 0123456789", False)])
 def test_a_short_name_amid_hexadecimal_digits(full, gallery, text, clean):
     """Three letters that may end one hash and begin the next are no trace of a person who is called so; a word is."""
@@ -237,7 +271,7 @@ def test_a_short_name_amid_hexadecimal_digits(full, gallery, text, clean):
     assert gallery.forget("dad").clean == clean
 
 
-def test_the_same_picture_under_another_hash(full, album, gallery):
+def test_the_same_picture_under_another_hash(full, album, gallery, held):
     """A vector that a face which stays has too, bit by bit, is no remnant; the receipt counts it."""
     _, vectors = full
     painted(album / "again.png", RED, shade=9)
@@ -245,7 +279,18 @@ def test_the_same_picture_under_another_hash(full, album, gallery):
     receipt = gallery.forget(ADA)
     assert receipt.clean
     assert receipt.search.shared == 1
-    assert any(vectors[0] in path.read_bytes() for path in gallery.folder.iterdir()) == (receipt.search.shared > 0)
+    assert any(vectors[0] in data for data in held(gallery).values())
+
+
+def test_what_a_table_kept_of_older_rows(full, gallery, album, held):
+    """A file that was once called after the person: the row that said so changed long ago, and is no remnant now."""
+    ada, vectors = full
+    (album / "nobody.png").rename(album / f"{ADA} of old.png")
+    gallery.index(album)
+    (album / f"{ADA} of old.png").unlink()
+    gallery.prune(album, yes=True)
+    assert gallery.forget(ADA).clean
+    assert found_in(held(gallery), vectors, ada, kept=kept_paths(album)[1]) == []
 
 
 def test_a_person_of_the_sample_gallery(sample_copy, samples):
@@ -274,28 +319,22 @@ MOMENTS = [
     ("store", "_finish_erasing", "after"),
     ("store", "erase_people", "after"),
     ("gallery", "remove_derived", "after"),
-    ("sqlite", "empty_log", "before"),
-    ("sqlite", "empty_log", "after"),
+    ("database", "", "before"),
+    ("database", "", "after"),
     ("store", "settle", "after"),
 ]
 
 
-@pytest.mark.parametrize(
-    ("moment", "wal"),
-    [*((moment, True) for moment in MOMENTS), *((moment, False) for moment in MOMENTS[1::2])],
-    ids=lambda value: " ".join(reversed(value[1:])) if isinstance(value, tuple) else "wal" if value else "no wal",
-)
-def test_killed_while_forgetting(full, album, gallery, fake, moment, wal):
-    """Kill −9 at any moment, and the same command again: nothing is left, and what was begun is completed."""
-    ada, vectors = full
-    leftovers(gallery)
-    if not wal:
-        without_wal(gallery)
-    gallery.close()
-    killed = subprocess.run([sys.executable, "-c", DRIVER, gallery.folder, ADA, *moment], check=False)
-    assert killed.returncode == -signal.SIGKILL
+def killed(place, environment, moment):
+    """Forget Ada in a process that kills itself at this moment."""
+    done = subprocess.run([sys.executable, "-c", DRIVER, str(place), ADA, *moment], check=False, env=environment)
+    assert done.returncode == -signal.SIGKILL
+
+
+def goes_on(place, moment):
+    """Whatever opens the gallery next completes what was begun, and forgetting again finds all of it gone."""
     told = []
-    with Gallery.open(gallery.folder, create=False, tell=told.append) as again:
+    with Gallery.open(place, create=False, tell=told.append) as again:
         pending = moment[1] not in ("_finish_erasing", "settle")
         assert bool(told) == pending
         assert again._store.pending_erasure() is None
@@ -305,26 +344,48 @@ def test_killed_while_forgetting(full, album, gallery, fake, moment, wal):
             assert receipt.clean
         with pytest.raises(NotFoundError):
             again.forget(ADA)
-    assert found_in(gallery.folder, vectors, ada, kept=kept_paths(album)[1]) == []
-    with Store.open(gallery.folder) as store:
+    with Store.open(place) as store:
         assert [person.name for person in store.people()] == [BOB]
         assert store.replay() == []
-        with closing(sqlite3.connect(store.folder / "gallery.sqlite")) as raw:
-            assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-            assert raw.execute("SELECT count(*) FROM tombstone").fetchone() == (3,)
+        with store._engine.connect() as raw:
+            assert raw.exec_driver_sql("SELECT count(*) FROM tombstone").scalar_one() == 3
 
 
-def test_opening_completes_what_was_begun(full, album, gallery):
+@pytest.mark.parametrize("moment", MOMENTS, ids=" ".join)
+def test_killed_while_forgetting(full, album, gallery, place, held, own_environment, moment):
+    """Kill −9 at any moment, and the same command again: nothing is left, and what was begun is completed."""
+    ada, vectors = full
+    leftovers(gallery, vectors)
+    gallery.close()
+    killed(place, own_environment, moment)
+    goes_on(place, moment)
+    assert found_in(held(gallery), vectors, ada, kept=kept_paths(album)[1]) == []
+
+
+@pytest.mark.sqlite  # its journal modes, and its own check
+@pytest.mark.parametrize("moment", MOMENTS[1::2], ids=" ".join)
+def test_killed_while_forgetting_without_a_log(full, album, gallery, place, held, own_environment, moment):
+    """A database that has no write-ahead log ends as clean and as whole."""
+    ada, vectors = full
+    without_wal(gallery)
+    killed(place, own_environment, moment)
+    goes_on(place, moment)
+    assert found_in(held(gallery), vectors, ada, kept=kept_paths(album)[1]) == []
+    with closing(sqlite3.connect(place / "gallery.sqlite")) as raw:
+        assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_opening_completes_what_was_begun(full, album, gallery, place, held):
     """Any command that opens the gallery goes on where a killed one stopped, and says so once."""
     ada, vectors = full
     gallery._store.erase_people([ada])
     gallery.close()
     told: list[str] = []
     for expected in (1, 1):
-        with Gallery.open(gallery.folder, create=False, tell=told.append) as again:
+        with Gallery.open(place, create=False, tell=told.append) as again:
             again.people()
         assert len(told) == expected
-    assert found_in(gallery.folder, vectors, ada, kept=kept_paths(album)[1]) == []
+    assert found_in(held(gallery), vectors, ada, kept=kept_paths(album)[1]) == []
 
 
 @given(st.integers(0, 600), st.integers(0, 7), st.randoms(use_true_random=False))
@@ -338,12 +399,12 @@ def test_pieces_are_found_at_any_offset(tmp_path_factory, offset, which, dice):
     noise = noise.replace(b"Ada", b"xxx")
     piece = rows[0].tobytes()[16 * which : 16 * which + 16]
     path.write_bytes(noise[:offset] + piece + noise[offset:] + b"Ada Lovelace")
-    hits, read = wanted.scan([path])
+    hits, read = wanted.scan([("file", traces.blocks_of(path))])
     assert [(hit.kind, hit.offset) for hit in hits if hit.kind == "vector"] == [("vector", offset)]
     assert {(hit.needle, hit.offset) for hit in hits if hit.kind == "name"} == {(b"Ada", 716), (b"Ada Lovelace", 716)}
     assert read == 728
     path.write_bytes(noise)
-    assert wanted.scan([path])[0] == []
+    assert wanted.scan([("file", traces.blocks_of(path))])[0] == []
     assert len(traces.without(wanted.pieces, [[rows[1].tobytes()]])) == 8
     assert len(traces.without(wanted.pieces, [[rows[0].tobytes()]])) == 0
 
@@ -356,6 +417,6 @@ def test_buffers_hide_nothing(tmp_path, monkeypatch):
     wanted.add("name", [b"Ada Lovelace", b"Ada"])
     data = random.Random(3).randbytes(55) + b"Ada Lovelace" + bytes(60) + rows[0].tobytes() + b"Ada"
     (tmp_path / "file").write_bytes(data)
-    hits, read = wanted.scan([tmp_path / "file"])
+    hits, read = wanted.scan([("file", traces.blocks_of(tmp_path / "file"))])
     assert sorted(hit.offset for hit in hits) == [55, 55, *range(127, 639, 16), 639]
     assert read == len(data)

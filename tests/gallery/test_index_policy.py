@@ -45,6 +45,7 @@ def small(monkeypatch):
     monkeypatch.setattr(CodedIndex, "codes_from", 20)
 
 
+@pytest.mark.sqlite  # the file is the same wherever the rows are; test_a_kind_by_name reads them from both
 def test_the_kind_follows_the_size(small, tmp_path, fake, place, new_place, open_gallery):
     """More photos, another kind, at the end of the run that brought them; the answers stay those of NumPy."""
     gallery = open_gallery(place, fake)
@@ -77,6 +78,7 @@ def test_a_kind_by_name(small, tmp_path, fake, place, open_gallery):
     assert gallery.stats().index.kind == "inverted"  # not so far above its limit as to be made anew
 
 
+@pytest.mark.sqlite  # as above
 def test_damaged_vectors_cost_time_and_no_answer(small, tmp_path, fake, place, open_gallery):
     """A flipped bit among the vectors on disk is noticed by the question that meets it; the index is made anew."""
     gallery = open_gallery(place, fake, index="compressed")
@@ -98,6 +100,7 @@ def test_damaged_vectors_cost_time_and_no_answer(small, tmp_path, fake, place, o
     assert answers(gallery, tmp_path / "probes") == before
 
 
+@pytest.mark.sqlite  # as above; test_a_stale_file_is_caught_up in test_cache.py prunes on both
 def test_forgotten_faces_leave_the_file(small, tmp_path, fake, place, open_gallery):
     """Photos that are pruned are neither answered nor found in the file's bytes."""
     gallery = open_gallery(place, fake, index="compressed")

@@ -48,6 +48,7 @@ def test_known_and_unknown_faces_are_told_apart(gallery, tmp_path):
     assert not near(tmp_path / "2-drawn.png", blue)
 
 
+@pytest.mark.sqlite  # about the drawing
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_boxes_of_turned_photos_are_drawn_where_the_face_is_seen(gallery, tmp_path, orientation):
     """A photo with an EXIF orientation is drawn upright, with the box around the face."""
@@ -127,6 +128,7 @@ def test_a_sheet_shows_the_face_where_it_is_now(gallery, tmp_path):
         assert near(sheet, RED, 100 * 100)
 
 
+@pytest.mark.sqlite  # about the drawing; test_a_cluster_sheet_shows_its_faces reads the same on both
 def test_a_cluster_over_many_photos_says_how_many_more(gallery, tmp_path):
     """A sheet shows sixty faces at most; its height does not grow beyond that."""
     for number in range(70):

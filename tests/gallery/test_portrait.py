@@ -25,9 +25,9 @@ def like(person: int, turn: float = 0.0) -> np.ndarray:
 
 
 @pytest.fixture
-def album(tmp_path):
+def album(place):
     """An empty album."""
-    with Store.open(tmp_path / "gallery") as store:
+    with Store.open(place) as store:
         yield Album(store)
 
 
@@ -95,9 +95,9 @@ def test_little_is_known(album):
         portrait(album, "Bob")
 
 
-def test_a_person_in_an_album_without_faces(tmp_path):
+def test_a_person_in_an_album_without_faces(place):
     """Before the first photo somebody may have a name already."""
-    with Store.open(tmp_path / "gallery") as store:
+    with Store.open(place) as store:
         store.create_person("Ada")
         found = portray(store, EvidenceCache(store), built_in(), "Ada")
     assert (found.faces, found.confusables, found.outliers, found.dates) == ((), (), (), ())

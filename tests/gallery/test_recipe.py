@@ -50,31 +50,31 @@ def album(tmp_path, gallery):
         pytest.param(lambda gallery, album: gallery.enrol("Eve", album / "red2.png"), id="enrol"),
     ],
 )
-def test_another_recipe_is_refused(tmp_path, open_gallery, other, album, ask):
+def test_another_recipe_is_refused(place, open_gallery, other, album, ask):
     """A gallery made by one recipe neither takes in nor answers photos by another: one clear error, nothing changed."""
-    before = contents(tmp_path / "gallery")
-    gallery = open_gallery(tmp_path / "gallery", other)
+    before = contents(place)
+    gallery = open_gallery(place, other)
     with pytest.raises(ConfigError, match="made with other models or settings") as caught:
         ask(gallery, album)
     assert "facesearch reindex" in caught.value.hint
-    assert contents(tmp_path / "gallery") == before
+    assert contents(place) == before
     assert gallery.stats().recipe != other.recipe.key
 
 
-def test_what_needs_no_vectors_still_works(tmp_path, open_gallery, other, album):
+def test_what_needs_no_vectors_still_works(place, open_gallery, other, album):
     """Names and counts are told by any recipe, and two photos can be compared."""
-    gallery = open_gallery(tmp_path / "gallery", other)
+    gallery = open_gallery(place, other)
     assert [person.name for person in gallery.people()] == ["Ann", "Bob"]
     assert gallery.stats().faces == 4
     assert gallery.verify(album / "red0.png", album / "red1.png").same
 
 
-def test_reprocessing_moves_the_gallery_to_the_new_recipe(tmp_path, open_gallery, other, album, fake):
+def test_reprocessing_moves_the_gallery_to_the_new_recipe(place, open_gallery, other, album, fake):
     """With ``reprocess`` every photo is analysed by the new recipe: names and face ids stay, answers are its own."""
-    old = open_gallery(tmp_path / "gallery", fake)
+    old = open_gallery(place, fake)
     ids = {path.name: [face.id for face in old.faces(path)] for path in album.iterdir()}
     old.close()
-    gallery = open_gallery(tmp_path / "gallery", other)
+    gallery = open_gallery(place, other)
     report = gallery.index(album, reprocess=True)
     assert (report.added, report.skipped, report.failed) == (4, 0, ())
     assert {path.name: [face.id for face in gallery.faces(path)] for path in album.iterdir()} == ids
@@ -88,9 +88,9 @@ def test_reprocessing_moves_the_gallery_to_the_new_recipe(tmp_path, open_gallery
     assert gallery.index(album).skipped == 4
 
 
-def test_answers_never_mix_two_recipes(tmp_path, open_gallery, other, album):
+def test_answers_never_mix_two_recipes(place, open_gallery, other, album):
     """After reprocessing, every vector that answers is one of the new recipe."""
-    gallery = open_gallery(tmp_path / "gallery", other)
+    gallery = open_gallery(place, other)
     gallery.index(album, reprocess=True)
     index = gallery._cache(gallery.front_end.recipe).fresh()
     for path in album.iterdir():
@@ -99,21 +99,21 @@ def test_answers_never_mix_two_recipes(tmp_path, open_gallery, other, album):
         assert np.allclose(hits.distances[:, 0], 0, atol=1e-5)
 
 
-def test_the_old_recipe_is_refused_afterwards(tmp_path, open_gallery, other, album, fake):
+def test_the_old_recipe_is_refused_afterwards(place, open_gallery, other, album, fake):
     """Once moved, the gallery is refused by the program that made it before."""
-    gallery = open_gallery(tmp_path / "gallery", other)
+    gallery = open_gallery(place, other)
     gallery.index(album, reprocess=True)
     gallery.close()
     with pytest.raises(ConfigError):
-        open_gallery(tmp_path / "gallery", fake).who(album / "red2.png")
+        open_gallery(place, fake).who(album / "red2.png")
 
 
-def test_the_reference_engine_has_galleries_of_its_own(sample_gallery, val):
+def test_the_reference_engine_has_galleries_of_its_own(sample_place, val):
     """A gallery made by ONNX Runtime is refused by the reference engine, and needs no TensorFlow to say so."""
     from facesearch.gallery.gallery import Gallery
     from facesearch.pipeline import make_front_end
     from facesearch.store.store import Store
 
-    reference = Gallery(Store.open(sample_gallery.folder), lambda: make_front_end(engine="reference"))
+    reference = Gallery(Store.open(sample_place), lambda: make_front_end(engine="reference"))
     with reference as gallery, pytest.raises(ConfigError, match="other models"):
         gallery.who(val[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from facesearch.detection.reference import ReferenceDetector
 from facesearch.pipeline import FrontEnd
 
@@ -13,6 +15,7 @@ def placed(gallery):
     return {(face.photo_id, face.person): face.box for face in faces.values()}
 
 
+@pytest.mark.sqlite  # about the detector; test_recipe.py analyses a gallery anew on both
 def test_every_name_stays_on_its_face(sample_copy, samples, front_end):
     """The whole sample gallery, analysed anew with the reference detector: every name is on the face it was on.
 

@@ -211,13 +211,13 @@ def named(gallery, album):
     return gallery
 
 
-def test_there_and_back(named, album, tmp_path, fake, open_gallery):
+def test_there_and_back(named, album, new_place, fake, open_gallery):
     """What is exported gives a new gallery every name back on the same face; no photo is touched."""
     before, names = hashes(album), who(named)
     done = named.export_regions()
     assert (len(done.written), done.unchanged, done.failed) == (4, 0, ())
     assert hashes(album) == before
-    fresh = open_gallery(tmp_path / "fresh", fake)
+    fresh = open_gallery(new_place("fresh"), fake)
     report = fresh.index(album, read_regions=True)
     assert (report.named, report.unplaced, report.conflicts, report.warnings) == (6, (), (), ())
     assert who(fresh) == names
@@ -312,28 +312,29 @@ def test_photos_that_are_gone_get_none(named, album):
     assert not (album / "b.png.xmp").exists()
 
 
-def test_the_sample_photos_there_and_back(sample_copy, samples, front_end, open_gallery, tmp_path):
+@pytest.mark.sqlite  # about real photos; test_there_and_back does the same on both
+def test_the_sample_photos_there_and_back(sample_copy, samples, front_end, new_place, open_gallery, tmp_path):
     """All names of the sample gallery come back on the same faces, through sidecars in a copy of the photos."""
     shutil.copytree(samples / "train", tmp_path / "train")
     names = who(sample_copy)
     sample_copy.export_regions(tmp_path / "out")
     for sidecar in (tmp_path / "out").rglob("*.xmp"):
         shutil.copy(sidecar, tmp_path / "train" / sidecar.relative_to(tmp_path / "out"))
-    fresh = open_gallery(tmp_path / "fresh", front_end)
+    fresh = open_gallery(new_place("fresh"), front_end)
     report = fresh.index(tmp_path / "train", read_regions=True)
     assert (report.unplaced, report.conflicts, report.warnings) == ((), (), ())
     assert who(fresh) == names
     assert report.named == sum(name is not None for faces in names.values() for name in faces) > 90
 
 
-def test_a_real_photo_that_lies_on_its_side(val, front_end, open_gallery, tmp_path):
+def test_a_real_photo_that_lies_on_its_side(val, front_end, new_place, open_gallery, tmp_path):
     """A real photo with EXIF orientation 6 is named again by the sidecar that was written for it."""
     photo = turned(val[0], tmp_path / "album/turned.jpg", 6, quality=95)
-    with open_gallery(tmp_path / "gallery", front_end) as gallery:
+    with open_gallery(new_place("gallery"), front_end) as gallery:
         gallery.enrol("Ada", photo)
         assert len(gallery.export_regions().written) == 1
         names = who(gallery)
-    with open_gallery(tmp_path / "fresh", front_end) as fresh:
+    with open_gallery(new_place("fresh"), front_end) as fresh:
         assert fresh.index(tmp_path / "album", read_regions=True).named == 1
         assert who(fresh) == names
 

@@ -432,7 +432,7 @@ def test_killed(place, new_place, own_environment, gallery, album, open_gallery,
     assert contents(place) == fresh(new_place, open_gallery, Watching(), album)
 
 
-@pytest.mark.slow
+@pytest.mark.sqlite  # its steps are those of the tests above, which run on both
 def test_any_history_ends_the_same(tmp_path, new_place, open_gallery, fake):
     """Whatever is indexed, enrolled, interrupted, missing or moved back in between, ``reindex`` ends with the vectors
     of a fresh index.

@@ -302,9 +302,9 @@ def test_an_empty_gallery(gallery):
 RECIPE = Recipe("made up", 128, ())
 
 
-def test_many_people_are_compared_once(open_gallery, fake, tmp_path):
+def test_many_people_are_compared_once(place, open_gallery, fake):
     """Suggestions are the same after many answers as in a review that begins anew."""
-    gallery = open_gallery(tmp_path / "gallery", fake)
+    gallery = open_gallery(place, fake)
     store, random = gallery._store, np.random.default_rng(0)
     middles = random_units(12, 128, seed=1)
     points = [(10 + 80 * x, 10 + 80 * y) for x, y in [(0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)]]
@@ -356,9 +356,9 @@ def answered_by_who_knows(review, truth: dict[int, str], gallery) -> int:
     return review.answers
 
 
-def test_the_val_photos_in_eight_answers(front_end, val, tmp_path, open_gallery):
+def test_the_val_photos_in_eight_answers(front_end, val, place, open_gallery):
     """In a gallery of the 25 val photos alone, 8 truthful answers name everybody whom the folders name."""
-    gallery = open_gallery(tmp_path / "gallery", front_end)
+    gallery = open_gallery(place, front_end)
     gallery.index(*val)
     truth = prominent_faces(gallery, val[0].parents[1])
     assert len(truth) == 25

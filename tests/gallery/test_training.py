@@ -36,9 +36,9 @@ def enrolled(people=3, faces=2):
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(place):
     """An empty gallery's store."""
-    with Store.open(tmp_path / "gallery") as opened:
+    with Store.open(place) as opened:
         yield opened
 
 
@@ -123,15 +123,15 @@ def test_the_photo_itself_is_left_out(store, recipe):
     np.testing.assert_array_equal(machine.coef, svm.train(faces.vectors[1:], faces.person_ids[1:]).coef)
 
 
-def test_while_another_process_writes_it_is_not_kept(store, recipe, monkeypatch):
+def test_while_another_process_writes_it_is_not_kept(store, place, recipe, monkeypatch):
     """A gallery that is being written still answers: the SVM is trained and left in memory."""
     monkeypatch.setattr(training, "MOMENT", 0.05)
-    with Store.open(store.folder) as other, other.lock():
+    with Store.open(place) as other, other.files_lock():
         assert ask(store, recipe).people == ("p0", "p1", "p2")
     assert kept(store) == []
 
 
-def test_who_waits_for_the_lock_takes_what_the_other_has_trained(store, recipe, no_training, monkeypatch):
+def test_who_waits_for_the_lock_takes_what_the_other_has_trained(store, place, recipe, no_training, monkeypatch):
     """Of two processes that need one SVM the second reads the file of the first."""
     monkeypatch.setattr(training, "MOMENT", 30.0)
     ask(store, recipe)
@@ -141,7 +141,7 @@ def test_who_waits_for_the_lock_takes_what_the_other_has_trained(store, recipe, 
     no_training()
     found = []
     waiting = threading.Thread(target=lambda: found.append(ask(store, recipe)))
-    with Store.open(store.folder) as other, other.lock():
+    with Store.open(place) as other, other.files_lock():
         waiting.start()
         time.sleep(0.3)
         assert not found

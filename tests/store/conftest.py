@@ -86,11 +86,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | str]:
     """Where the gallery of a test is: its folder, or a URL."""
     if request.param == "sqlite":
-        return tmp_path / "gallery"
-    return request.getfixturevalue("server").new_place()
+        yield tmp_path / "gallery"
+        return
+    server = request.getfixturevalue("server")
+    url = server.place()
+    yield url
+    server.give_back(url)
 
 
 @pytest.fixture

@@ -119,3 +119,42 @@ def test_the_switch_without_some_vectors(store, make, held):
     assert store.faces(held)[held[0]].person == "Ada"
     recipes = {key: photo.recipe for key, photo in store.held(["p0", "p1", "p2", "p3"]).items()}
     assert recipes == {"p0": make.recipe.key, "p1": make.other.key, "p2": make.other.key, "p3": make.other.key}
+
+
+def test_a_recipe_that_is_kept(store, make, held):
+    """Vectors of the recipe before stay where they are to be kept, and the gallery can move back to them at once."""
+    embed(store, make, held)
+    assert store.earlier_recipes() == []
+    old = store.vectors_of(held, make.recipe)
+    before = store.state()
+    assert store.move_to(make.other, keep=make.recipe.key) == 0
+    assert store.state().enrolments != before.enrolments
+    assert store.counts().embeddings == {make.recipe.key: 4, make.other.key: 4}
+    assert store.earlier_recipes() == [make.recipe.key]
+    assert store.drop_outdated(make.recipe.key) == 0
+    assert store.photos_to_embed(make.recipe.key) == []
+    assert store.move_to(make.recipe, keep=make.other.key) == 0
+    assert np.array_equal(store.vectors_of(held, make.recipe)[1], old[1])
+    assert store.earlier_recipes() == []
+    assert store.drop_outdated(make.other.key) == 0
+
+
+def test_kept_vectors_of_faces_that_changed(store, make, held):
+    """A face that is analysed by the new recipe after the move loses its kept vector before the gallery moves back."""
+    embed(store, make, held)
+    store.move_to(make.other, keep=make.recipe.key)
+    store.add_photo(make.photo(1), [make.face(12)], make.vectors(1, 7), make.other)
+    assert store.drop_outdated(make.recipe.key) == 1
+    assert len(store.photos_to_embed(make.recipe.key)) == 1
+
+
+def test_kept_vectors_are_deleted_when_told(store, make, held):
+    """All vectors but those that answers come from go, and the change log says so."""
+    embed(store, make, held)
+    store.move_to(make.other, keep=make.recipe.key)
+    seq = store.state().seq
+    assert store.drop_others() == 4
+    assert store.counts().embeddings == {make.other.key: 4}
+    assert store.changes(seq, make.recipe.key).removed.tolist() == held
+    assert store.drop_others() == 0
+    assert store.earlier_recipes() == []
