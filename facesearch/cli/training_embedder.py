@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from facesearch.cli.options import JsonOption, WeightsOption
-from facesearch.cli.output import columns, emit, plural, say, tell
+from facesearch.cli.output import columns, emit, hint, plural, say, tell
 from facesearch.cli.progress import bar
 from facesearch.cli.session import use_weights
 
@@ -151,6 +151,9 @@ def _show(done: "TrainedEmbedder") -> None:
         ("  curve", str(done.result.curve)),
     ]
     columns(rows)
+    hint(
+        f"to use it: facesearch models add {done.result.onnx} --name NAME --calibrate DIR, with people it has not seen"
+    )
 
 
 def _document(done: "TrainedEmbedder", unused: int) -> dict[str, object]:

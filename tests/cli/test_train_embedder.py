@@ -44,6 +44,9 @@ def test_a_network_of_ones_own(run, album, tmp_path):
     again = run(*asked)
     assert again.document["epochs"] == told["epochs"]
     assert "epoch   1" not in again.err
+    text = run(*(word for word in asked if word != "--json"))
+    assert "AUC" in text.out
+    assert f"models add {tmp_path / 'model' / 'model.onnx'}" in text.err.replace("\n", "")
     other = run(*asked, "--margin", "0.3")
     assert other.code == 2
     assert "another training" in other.document["error"]["message"]
