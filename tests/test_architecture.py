@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "faiss": ("index/faiss_index.py", "index/faiss_codes.py"),
     "pymilvus": ("index/milvus_server.py",),
     "ray": ("pipeline/ray_bridge.py",),
+    "dlib": ("embedding/dlib.py",),
     "milvus_lite": (),
     "sqlalchemy": ("store/",),
     "alembic": ("store/",),
@@ -58,6 +59,7 @@ MAY_IMPORT = {
 HEAVY = {
     *("numpy", "cv2", "PIL", "onnxruntime", "onnx", "faiss", "sqlalchemy", "alembic", "tensorflow", "keras", "mtcnn"),
     *("sklearn", "scipy", "matplotlib", "typer", "rich", "h5py", "joblib", "platformdirs", "filelock", "pymilvus"),
+    "dlib",
 }
 
 

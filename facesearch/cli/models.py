@@ -71,7 +71,7 @@ def _list(*, as_json: bool) -> None:
         _show(model, found[model.name])
     for one in own:
         _show_own(one)
-    if not all(found.values()):
+    if not all(found[name] for name, model in MODELS.items() if model.extra is None):
         hint("the first use fetches what is missing; or now: facesearch models pull")
 
 
@@ -114,11 +114,15 @@ def _own_calibration(model: "LocalModel") -> "Calibration | None":
 def _files(name: str) -> list[str]:
     """The files of a model on this machine; none where they are not complete."""
     from facesearch.models import export
-    from facesearch.models.registry import DEFAULT_EMBEDDER
+    from facesearch.models.dlib_files import dlib_files
+    from facesearch.models.registry import DEFAULT_DETECTOR, DEFAULT_EMBEDDER, DLIB, PAIR
 
-    files = (
-        [export.facenet_file()] if name == DEFAULT_EMBEDDER else [export.mtcnn_file(part) for part in export.NETWORKS]
-    )
+    files = {
+        DEFAULT_EMBEDDER: [export.facenet_file()],
+        DEFAULT_DETECTOR: [export.mtcnn_file(part) for part in export.NETWORKS],
+        DLIB: [*dlib_files()],
+        PAIR: [export.facenet_file(), *dlib_files()],
+    }[name]
     return [str(path) for path in files] if all(path.exists() for path in files) else []
 
 
@@ -132,6 +136,8 @@ def _show(model: "ModelInfo", files: list[str]) -> None:
         ("limits", model.limits),
         ("source", model.source),
     ]
+    if model.extra is not None:
+        facts.append(("needs", f"pip install 'facesearch[{model.extra}]'"))
     facts += _measured(_calibration(model))
     facts += [("file" if place == 0 else "", path) for place, path in enumerate(files or ["not fetched yet"])]
     columns([(f"  {label}", text) for label, text in facts])

@@ -40,8 +40,8 @@ ModelOption = Annotated[
         envvar=MODEL_VARIABLE,
         show_envvar=False,
         show_default=False,
-        help="What embeds faces: facenet-128, or a network that you added with `facesearch models add` (also: "
-        "FACESEARCH_MODEL); else the gallery's own.",
+        help="What embeds faces: facenet-128, dlib-128, facenet+dlib, or a network that you added with "
+        "`facesearch models add` (also: FACESEARCH_MODEL); else the gallery's own.",
     ),
 ]
 

@@ -18,7 +18,7 @@ from facesearch.index.milvus_server import MILVUS
 from facesearch.index.policy import AUTO
 from facesearch.index.registry import INDEXES
 from facesearch.models import local
-from facesearch.pipeline import FrontEnd, Scope, embedder_of, front_end_for, is_own, make_front_end
+from facesearch.pipeline import EXTRA, FrontEnd, Scope, embedder_of, front_end_for, is_own, make_front_end
 from facesearch.store.store import Store
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ class OpenGallery:
                 for ``FACESEARCH_GALLERY`` or the user's data folder.
             create: make it where there is none.
             engine: "onnx", or "reference" for the ``mtcnn`` package and Keras themselves.
-            model: the embedder, "facenet-128" or one that the user added; None for the gallery's own, and FaceNet where
-                it is new. A gallery that was made with another one says so, until ``reindex`` moves it.
+            model: the embedder, a built-in one or one that the user added; None for the gallery's own, FaceNet where
+                it is new. A gallery made with another one says so, until ``reindex`` moves it.
             threads: threads inside one network call; None for one a core.
             index: the kind of vector index, a name of ``index.registry``; "auto" goes by the number of faces;
                 "pgvector" and "pgvector-half" search a gallery on a server there, "milvus" has Milvus do it; None for
@@ -245,7 +245,7 @@ def _own_model(store: Store) -> str | None:
     active = store.state().recipe
     recipe = next((one for one in store.recipes() if one.key == active), None)
     if recipe is None or not is_own(recipe):
-        return None
+        return recipe.model if recipe is not None and recipe.model in EXTRA else None
     return recipe.model if recipe.model in local.names() else local.behind(recipe).name
 
 

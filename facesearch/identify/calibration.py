@@ -230,13 +230,13 @@ _parsed = lru_cache(maxsize=8)(from_json)
 
 
 def calibration_of(recipe: Recipe | None) -> Calibration:
-    """The calibration of the embedder that a recipe names, of the default one where it names none of the user's.
+    """The calibration of the embedder that a recipe names, of the default one where it names none that there is.
 
     Raises:
         ModelError: the embedder is the user's, and was not calibrated, removed or replaced.
     """
     if recipe is None or "embedder_form" not in dict(recipe.settings):
-        return built_in()
+        return built_in(recipe.model if recipe is not None and recipe.model in MODELS else DEFAULT_EMBEDDER)
     return built_in(local.behind(recipe).name)
 
 

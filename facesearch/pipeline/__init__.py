@@ -1,5 +1,6 @@
 """From files to embeddings: decode, detect, crop, embed; for one photo or for many side by side."""
 
+from facesearch.pipeline.extra import EXTRA
 from facesearch.pipeline.front_end import STAGES, Analysis, Cropped, FrontEnd
 from facesearch.pipeline.many import RUNNERS, Runner, analyse_many, check_runner
 from facesearch.pipeline.own import embedder_of, is_own
@@ -8,6 +9,7 @@ from facesearch.pipeline.scope import Engine, Scope
 
 __all__ = [
     "ENGINES",
+    "EXTRA",
     "RUNNERS",
     "STAGES",
     "Analysis",

@@ -233,9 +233,15 @@ class FrontEnd:
         }
         return Recipe(self._embedder.name, self._embedder.dim, tuple(sorted(settings.items())))
 
-    def _cut(self, photo: LoadedPhoto, faces: Sequence[Face], settings_of: Sequence[CropSettings]) -> NDArray[np.uint8]:
+    def _cut(
+        self,
+        photo: LoadedPhoto,
+        faces: Sequence[Face],
+        settings_of: Sequence[CropSettings],
+        size: int | None = None,
+    ) -> NDArray[np.uint8]:
         """The crops of every face, (n, k, size, size, 3), each turned so that the face is upright."""
-        size = self._embedder.input_size
+        size = size or self._embedder.input_size
         cut = np.empty((len(faces), len(settings_of), size, size, 3), np.uint8)
         boxes = [face.box.scaled(photo.scale) for face in faces]
         tilts = [face.landmarks.tilt for face in faces]

@@ -11,6 +11,7 @@ from facesearch.models import local
 from facesearch.models.device import PROVIDERS
 from facesearch.models.registry import DEFAULT_EMBEDDER, model_info
 from facesearch.models.runtime import cores, precision_for, resolve_device
+from facesearch.pipeline.extra import EXTRA, assemble_extra, extra_again
 from facesearch.pipeline.front_end import REVISION, FrontEnd
 from facesearch.pipeline.own import assemble_own, embedder_named, embedder_of, is_own
 from facesearch.pipeline.scope import USUAL, Engine, Scope, looked_for
@@ -39,11 +40,11 @@ def make_front_end(
     scope: Scope = USUAL,
     tell: Callable[[str], None] = lambda _: None,
 ) -> FrontEnd:
-    """The front end with the default models, or with an embedder that the user added; fetches what is missing.
+    """The front end with the default models, or with another embedder; fetches what is missing.
 
     Args:
         engine: "onnx", or "reference" for the ``mtcnn`` package and Keras themselves.
-        model: the embedder; None for FaceNet.
+        model: the embedder: a built-in one, or one that the user added; None for FaceNet.
         scope: which faces are looked for. ``thorough`` also embeds each face from more crops.
         tell: takes a line of progress while models are fetched.
 
@@ -53,6 +54,8 @@ def make_front_end(
     """
     if engine not in ENGINES:
         raise ConfigError(f"no engine {engine!r}", hint=f"engines: {', '.join(ENGINES)}")
+    if isinstance(model, str) and model in EXTRA:
+        return assemble_extra(model, engine, scope, tell)
     if model not in (None, DEFAULT_EMBEDDER):
         own = embedder_named(model) if isinstance(model, str) else model
         return assemble_own(own, crops_for(own.align, thorough=scope.thorough), engine, scope, tell)
@@ -88,6 +91,11 @@ def front_end_for(
         )
     if is_own(recipe):
         return _own_again(recipe, engine, scope, tell)
+    if recipe.model in EXTRA:
+        again = extra_again(recipe, engine, scope, tell)
+        if again is None:
+            raise _unknown(recipe)
+        return again
     made_by, precision, crops = _read(recipe)
     if engine == "reference" and made_by != engine:
         raise ConfigError(

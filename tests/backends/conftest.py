@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).parent
-NEEDED = ("pymilvus", "milvus_lite", "ray")
+NEEDED = ("pymilvus", "milvus_lite", "ray", "dlib")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

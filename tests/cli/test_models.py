@@ -6,6 +6,7 @@ import pytest
 
 from facesearch.models import export
 from facesearch.models.registry import MODELS
+from facesearch.pipeline import EXTRA
 
 
 @pytest.fixture
@@ -49,19 +50,23 @@ def test_pulling_lists_them(run, pulled):
     shown = run("models", "pull", "--force")
     assert (shown.code, shown.err) == (0, "making models\n")
     assert str(export.facenet_file()) in shown.out
-    assert "not fetched yet" not in shown.out
+    assert shown.out.count("not fetched yet") == len(EXTRA)
+    assert shown.err.count("facesearch models pull") == 0
     assert pulled == [{"force": True}]
 
 
 def test_the_document_of_models(run, pulled):
     """The JSON document has the fields of design.md; a path is null where the model is not there."""
     before = run("models", "--json").document["models"]
-    assert [model["path"] for model in before] == [None, None]
+    assert {model["path"] for model in before} == {None}
     after = run("models", "pull", "--json").document["models"]
-    assert [(model["name"], model["dim"]) for model in after] == [("facenet-128", 128), ("mtcnn", 0)]
-    assert after[0]["path"] == str(export.facenet_file())
-    assert len(after[1]["paths"]) == 3
+    dims = {"facenet-128": 128, "dlib-128": 128, "facenet+dlib": 256, "mtcnn": 0}
+    assert {model["name"]: model["dim"] for model in after} == dims
+    named = {model["name"]: model for model in after}
+    assert named["facenet-128"]["path"] == str(export.facenet_file())
+    assert len(named["mtcnn"]["paths"]) == 3
     assert all(model["licence"] for model in after)
+    assert [model["name"] for model in after if model["path"] is None] == [*EXTRA]
 
 
 def test_an_incomplete_model_is_not_there(run, pulled):

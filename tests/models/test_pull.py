@@ -346,7 +346,7 @@ KILLED = """
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "call"),
-    [("fetch:_write", 2), ("fetch:checked_weights", 1), ("shutil:rmtree", 1), ("os:rmdir", 1), ("os:unlink", 30)],
+    [("fetch:write", 2), ("fetch:checked_weights", 1), ("shutil:rmtree", 1), ("os:rmdir", 1), ("os:unlink", 30)],
 )
 @pytest.mark.parametrize("before", ["empty", "filled"])
 def test_kill_at_any_moment_poisons_nothing(cache, archive, fake, where, call, before):

@@ -41,4 +41,4 @@ def test_an_unknown_name_lists_the_known_ones():
     """Asking for a model that is not there says which ones are."""
     with pytest.raises(ModelError, match="model arcface: unknown") as caught:
         model_info("arcface")
-    assert caught.value.hint == "known models: facenet-128, mtcnn"
+    assert caught.value.hint == "known models: dlib-128, facenet+dlib, facenet-128, mtcnn"
