@@ -74,7 +74,7 @@ def test_text(run, images, tmp_path):
     assert "no DIR at FPIR 0.1: 0.2 of 2 strangers are expected to be named, at least 3 are needed" in out
     assert "1 photo without a face, 1 failed" in out
     assert "no face  Ada/4.png" in out
-    assert "who's own threshold was not tried: model fake: has no calibration" in error
+    assert "who's own threshold was not tried: model fake: is not calibrated" in error
     assert (tmp_path / "report" / "det.png").exists()
 
 
