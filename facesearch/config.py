@@ -129,7 +129,7 @@ def settings() -> Settings:
         if not uri.endswith(".db"):
             where = MILVUS_URI_VARIABLE if chosen else f"{config_file()}: milvus.uri"
             raise ConfigError(
-                f"{where} is {uri!r}: neither a URL nor a path that ends in .db", hint="such as http://localhost:19530"
+                f"{where} is neither a URL nor a path that ends in .db", hint="such as http://localhost:19530"
             )
         uri = str(Path(uri).expanduser().absolute())
     prefix = held.get("milvus.prefix", APP)

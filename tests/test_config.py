@@ -65,7 +65,7 @@ def test_a_path_for_milvus_lite(told, monkeypatch, tmp_path):
         ('[index]\nkind = "flat"', "unknown key index.kind"),
         ("[index]\nbackend = 3", "index.backend is not a text"),
         ('index = "flat"', "index is not a table"),
-        ('[milvus]\nuri = "somewhere"', "milvus.uri is 'somewhere'"),
+        ('[milvus]\nuri = "somewhere"', "milvus.uri is neither a URL"),
         ('[milvus]\nprefix = "a-b"', "milvus.prefix is 'a-b'"),
     ],
 )

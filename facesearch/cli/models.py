@@ -6,9 +6,10 @@ import typer
 
 from facesearch.cli.documents import model_document, own_model_document
 from facesearch.cli.options import JsonOption, WeightsOption
-from facesearch.cli.output import columns, emit, hint, say, tell
+from facesearch.cli.output import columns, emit, hint, say, tell, warn
 from facesearch.cli.session import use_weights
 from facesearch.cli.teaching import lesson
+from facesearch.errors import ModelError
 
 if TYPE_CHECKING:
     from facesearch.identify.calibration import Calibration
@@ -58,11 +59,10 @@ models_app.command(help=lesson(pull))(pull)
 
 
 def _list(*, as_json: bool) -> None:
-    from facesearch.models import local
     from facesearch.models.registry import MODELS
 
     found = {name: _files(name) for name in MODELS}
-    own = [local.find(name) for name in local.names()]
+    own = _own()
     if as_json:
         documents = [model_document(model, found[name], _calibration(model)) for name, model in MODELS.items()]
         emit({"models": [*documents, *(own_model_document(one, _own_calibration(one)) for one in own)]})
@@ -73,6 +73,19 @@ def _list(*, as_json: bool) -> None:
         _show_own(one)
     if not all(found[name] for name, model in MODELS.items() if model.extra is None):
         hint("the first use fetches what is missing; or now: facesearch models pull")
+
+
+def _own() -> "list[LocalModel]":
+    """The user's own models; one whose description is damaged hides no other."""
+    from facesearch.models import local
+
+    found = []
+    for name in local.names():
+        try:
+            found.append(local.find(name))
+        except ModelError as error:
+            warn(f"{error.message}; facesearch models remove {name} deletes it")
+    return found
 
 
 def show_model(name: str, *, as_json: bool) -> None:

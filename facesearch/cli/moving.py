@@ -29,9 +29,9 @@ def export_gallery(
 ) -> None:
     """Copy the whole gallery into a database on a server, or into a folder: faces, vectors, names, journal.
 
-    Both sides are read and compared, table by table, before anything is kept; a copy that was cut short leaves nothing,
-    so just run it again. The gallery itself stays as it is. Photos stay where they are, and the copy finds those of
-    this machine there.
+    Both sides are read and compared, table by table, before anything is kept; a copy that was cut short leaves an empty
+    gallery, so just run it again. The gallery itself stays as it is. Photos stay where they are, and the copy finds
+    those of this machine there.
 
     The copy is a gallery of its own: what is named or forgotten in one from then on does not change the other.
 

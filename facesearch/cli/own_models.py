@@ -10,7 +10,7 @@ from facesearch.cli.models import show_model
 from facesearch.cli.options import DeviceOption, GalleryOption, JsonOption, MegapixelsOption
 from facesearch.cli.output import columns, emit, hint, plural, say, tell, warn
 from facesearch.cli.progress import bar
-from facesearch.errors import ConfigError, NotFoundError
+from facesearch.errors import ConfigError, ModelError, NotFoundError
 
 if TYPE_CHECKING:
     from facesearch.evaluation.calibration import CalibrationReport
@@ -97,9 +97,9 @@ def add_model(
     It is run once to see whether it does. It is copied; FILE is not needed afterwards.
 
     Which of its distances are one person's must be measured, on photos of 100 people or more, some hundred to be of
-    use, that it did not learn from. Without that it finds alike faces, but verify and who decide nothing. What
-    --standardize, --color and --align have to be, nothing can tell: ask whoever trained it, and compare with
-    `facesearch evaluate verification --model NAME`.
+    use, that it did not learn from. Without that verify and who decide nothing, and search and cluster need a
+    --threshold. What --standardize, --color and --align have to be, nothing can tell: ask whoever trained it, and
+    compare with `facesearch evaluate verification --model NAME`.
 
     Examples:
       facesearch models add model/model.onnx --name school --calibrate people/
@@ -181,7 +181,15 @@ def remove_model(
     """
     from facesearch.models import local
 
-    model = local.find(local.check_name(name))
+    local.check_name(name)
+    sha256 = None
+    try:
+        sha256 = local.find(name).sha256
+    except ModelError as error:
+        # What cannot be read can be removed all the same.
+        if name not in local.names():
+            raise
+        warn(f"{name} {error.message}")
     used = _uses(name, gallery)
     if used and not yes:
         raise ConfigError(
@@ -190,7 +198,7 @@ def remove_model(
         )
     local.remove(name)
     if as_json:
-        emit({"removed": name, "sha256": model.sha256, "gallery": used})
+        emit({"removed": name, "sha256": sha256, "gallery": used})
         return
     say(f"{name} is removed")
     if used:
@@ -220,17 +228,16 @@ def _scope(device: str, max_megapixels: float | None) -> "Scope":
 
 def _uses(name: str, gallery: str | None) -> str | None:
     """The place of the gallery where its vectors are of this model, else None; one that is not there uses none."""
-    from facesearch.config import default_gallery
     from facesearch.gallery.gallery import Gallery
 
     try:
         with Gallery.open(gallery, create=False) as opened:
-            used = opened.model == name
+            used, place = opened.model == name, opened.place
     except NotFoundError:
         if gallery is not None:
             raise
         return None
-    return str(gallery or default_gallery()) if used else None
+    return place if used else None
 
 
 def _done(model: "LocalModel", report: "CalibrationReport | None", *, as_json: bool) -> None:
@@ -250,6 +257,6 @@ def _done(model: "LocalModel", report: "CalibrationReport | None", *, as_json: b
             ("", f"1 in 1,000 pairs of strangers is nearer than {at:.2f}, {found.tar(at):.1%} of those of one person"),
         ]
     else:
-        rows.append(("not measured", "it finds alike faces, but verify and who decide nothing"))
+        rows.append(("not measured", "verify and who decide nothing, search and cluster need --threshold"))
     say((model.name, "bold"), f"  is there: --model {model.name}")
     columns([(f"  {label}", text) for label, text in rows])

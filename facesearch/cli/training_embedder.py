@@ -9,6 +9,7 @@ from facesearch.cli.options import JsonOption, WeightsOption
 from facesearch.cli.output import columns, emit, hint, plural, say, tell
 from facesearch.cli.progress import bar
 from facesearch.cli.session import use_weights
+from facesearch.errors import ConfigError
 
 if TYPE_CHECKING:
     from facesearch.training.embedder import TrainedEmbedder
@@ -112,6 +113,11 @@ def embedder(
         patience=patience,
         seed=seed,
     )
+    if chunk and network != FACENET:
+        raise ConfigError(
+            f"--chunk needs frozen batch normalization, and {network} begins from nothing",
+            hint="leave --chunk out, or go on from FaceNet (--network facenet-128)",
+        )
     found, skipped = faces_of_tree(folder, make_front_end(tell=tell), size=plan.size, jobs=jobs)
     tell(
         f"{plural(len(found), 'face')} of {plural(len(found.names), 'person', 'people')}, {len(skipped)} photos unused"

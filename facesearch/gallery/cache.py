@@ -153,7 +153,9 @@ class IndexCache:
         try:
             self._kind(held + more, None)
         except ConfigError as error:
-            there = f"{held:,} are here, about {more:,} in {photos:,} new photos; no photo was looked at"
+            there = (
+                f"{held:,} are here, about {more:,} in {photos:,} new photos, if none is a copy; no photo was looked at"
+            )
             raise ConfigError(f"{error.message} ({there})", hint=error.hint) from error
 
     def _load(self) -> None:

@@ -150,8 +150,8 @@ def before(store: Store) -> Recipe:
     found = [recipe for recipe in store.recipes() if recipe.key in keys]
     if not found:
         raise ConfigError(
-            "there is nothing to go back to: no vectors of another model are kept",
-            hint="facesearch reindex --model NAME embeds all faces anew",
+            "there is nothing to go back to: no vectors of an earlier model are kept",
+            hint="facesearch reindex --model NAME moves to another",
         )
     if len(found) > 1:
         models = ", ".join(sorted(embedder_of(recipe) for recipe in found))

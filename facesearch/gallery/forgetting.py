@@ -35,6 +35,7 @@ _DERIVED = {
         f"{BACKUP_NAME}.tmp",
         f"{BACKUP_NAME}-*",
         f"{NOTE_NAME}.*",
+        "index.writer.json.*",
         f"{PICTURES}/*.png",
     ),
 }

@@ -166,7 +166,8 @@ class _Run:
         finally:
             # Also on Ctrl-C: what is analysed is kept.
             results.close()
-            self.write(group)
+            if group:
+                self.write(group)
         # What is left was claimed for photos that failed.
         self.claims.tidy()
 

@@ -153,6 +153,11 @@ class OpenGallery:
         return self._store.folder
 
     @property
+    def place(self) -> str:
+        """Where it is, as people know it: its folder, or its URL without a password."""
+        return self._store.name
+
+    @property
     def front_end(self) -> FrontEnd:
         """What turns photos into embeddings; made on first use."""
         return self._front_ends.current()

@@ -119,6 +119,8 @@ def _due(table: VectorTable, least: int) -> bool:
         state, count = view.graph(), view.count()
     if state is None:
         return count >= least
+    if not count:
+        return False
     tuned = tuned_of(state)
     return tuned is None or not tuned.vectors / GROWN < count < tuned.vectors * GROWN
 

@@ -212,7 +212,8 @@ def built_in(model: str = DEFAULT_EMBEDDER) -> Calibration:
         raise ModelError(
             model,
             "is not calibrated: nobody knows which of its distances are one person's",
-            hint=f"measure it on photos of known people: facesearch models calibrate {model} DIR",
+            hint=f"measure it on photos of known people: facesearch models calibrate {model} DIR; "
+            "until then search and cluster work with --threshold",
         )
     return _parsed(document)
 

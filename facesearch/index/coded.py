@@ -197,10 +197,14 @@ class CodedIndex:
         if not self._gone:
             return
         gone, here = np.flatnonzero(self._ids.values < 0), self._all()
+        # Away while nothing fits: a Ctrl-C in here leaves an index without codes, which settling makes anew.
+        codes, self._codes = self._codes, None
         self._ids, self._numbers = Growing.of(self._ids.values[here]), Growing.of(self._numbers.values[here])
         self._gone, self._sorted = 0, None
-        if self._codes is not None and not self._codes.remove(gone):
-            self._codes.encode(self._rows.spans(self._numbers.values))
+        if codes is not None:
+            if not codes.remove(gone):
+                codes.encode(self._rows.spans(self._numbers.values))
+            self._codes = codes
 
     def _learned_codes(self) -> Codes:
         """Codes of all positions, learned anew."""
@@ -231,7 +235,7 @@ class CodedIndex:
         enough = min(-(-tuned.candidates * max(k, NEIGHBOURS) // NEIGHBOURS), len(self))
         ids: NDArray[np.int64] = np.full((len(probes), k), -1, dtype=np.int64)
         distances: NDArray[np.float32] = np.full((len(probes), k), np.inf, dtype=np.float32)
-        m, lists = enough + self._gone * enough // len(self._ids), tuned.lists
+        m, lists = enough + self._gone * enough // max(1, len(self._ids)), tuned.lists
         open_rows: NDArray[np.int64] = np.arange(len(probes))
         while len(open_rows) and m < len(self._ids):
             unsettled = []

@@ -87,7 +87,8 @@ def front_end_for(
     if model not in (None, embedder_of(recipe)):
         raise ConfigError(
             f"this gallery was made with the model {embedder_of(recipe)}, not with {model}",
-            hint=f"leave --model out, or embed its faces anew: facesearch reindex --model {model}",
+            hint="leave --model (and FACESEARCH_MODEL) out, or embed its faces anew: "
+            f"facesearch reindex --model {model}",
         )
     if is_own(recipe):
         return _own_again(recipe, engine, scope, tell)

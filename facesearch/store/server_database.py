@@ -45,7 +45,7 @@ class ServerDatabase:
     out_of_reach: tuple[str, ...] = (
         "the database server's write-ahead log, replicas and backups, for as long as it keeps them",
         "statistics that the server makes of columns (pg_statistic), until newer ones take their place",
-        "indexes that other machines keep of this gallery, until they next open it",
+        "indexes that other machines keep of this gallery, until they next open it, or for good once all is forgotten",
     )
 
     def __init__(self, url: URL, *, create: bool, timeout: float) -> None:

@@ -40,7 +40,7 @@ def facenet(weights: Path, *, blocks: int | None) -> Adapted:
         ModelError: the weights cannot be read.
     """
     if blocks is not None and not 0 <= blocks <= BLOCKS:
-        raise ConfigError(f"FaceNet has {BLOCKS} last blocks, not {blocks}", hint="leave --blocks out for all of it")
+        raise ConfigError(f"FaceNet has {BLOCKS} last blocks, not {blocks}", hint="--blocks -1 is all of it")
     whole = load_keras_model(weights)
     for layer in whole.layers:
         kind = type(layer).__name__

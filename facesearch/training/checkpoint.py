@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
+import zlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 STATE = "checkpoint.npz"
 BEST = "best.npz"
 
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What reading a file that was cut short or overwritten may raise."""
+
 
 class Checkpoints:
     """Keeps the newest and the best weights in a folder.
@@ -32,7 +37,10 @@ class Checkpoints:
     def __init__(self, folder: Path, key: str) -> None:
         self._folder = folder
         self._key = key
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise ConfigError(f"cannot make the folder {folder}: {exc.strerror or exc}") from exc
 
     def save(
         self,
@@ -81,15 +89,21 @@ class Checkpoints:
                 _assign(held, "o", optimizer.variables)
             epochs = [Epoch(**{**one, "tar": dict(one["tar"])}) for one in about["epochs"]]
             return epochs, int(about["steps"]), Watch(**about["watch"])
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as exc:
-            raise ConfigError(
-                f"{path} is damaged: {exc}", hint="delete it to begin anew, or give another --output"
-            ) from exc
+        except _DAMAGE as exc:
+            raise _damaged(path, exc) from exc
 
     def take_best(self, model: Any) -> None:  # noqa: ANN401
-        """Give the model the weights of its best epoch."""
-        with np.load(self._folder / BEST, allow_pickle=False) as held:
-            _assign(held, "w", model.variables)
+        """Give the model the weights of its best epoch.
+
+        Raises:
+            ConfigError: the file is missing or damaged.
+        """
+        path = self._folder / BEST
+        try:
+            with np.load(path, allow_pickle=False) as held:
+                _assign(held, "w", model.variables)
+        except _DAMAGE as exc:
+            raise _damaged(path, exc) from exc
 
     def _write(self, name: str, arrays: dict[str, Any]) -> None:
         scratch = self._folder / f".{name}.part"
@@ -102,6 +116,12 @@ class Checkpoints:
         except OSError as exc:
             scratch.unlink(missing_ok=True)
             raise ConfigError(f"cannot write {self._folder / name}: {exc.strerror or exc}") from exc
+
+
+def _damaged(path: Path, reason: Exception) -> ConfigError:
+    return ConfigError(
+        f"{path} is missing or damaged: {reason}", hint=f"delete {path.parent} to begin anew, or give another --output"
+    )
 
 
 def _numbered(prefix: str, variables: list[Any]) -> dict[str, Any]:

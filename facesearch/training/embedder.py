@@ -47,6 +47,12 @@ class Plan:
     validation: float = 0.2
     augmentation: Augmentation = field(default_factory=Augmentation)
 
+    def __post_init__(self) -> None:
+        if not 0 < self.validation < 1:
+            raise ConfigError(
+                f"a share of {self.validation:g} to validate on", hint="--validation takes a number between 0 and 1"
+            )
+
     @property
     def size(self) -> int:
         """Side of the crops in pixels."""

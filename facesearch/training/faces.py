@@ -50,13 +50,16 @@ def split_by_person(
     Raises:
         ConfigError: too few people, or none with two faces on the side of validation.
     """
+    if not 0 < share < 1:
+        raise ConfigError(f"a share of {share:g} to validate on", hint="--validation takes a number between 0 and 1")
     everybody = np.unique(people)
     count = round(share * len(everybody))
+    enough = len(everybody) >= LEAST_VALIDATION + 2
     if count < LEAST_VALIDATION or len(everybody) - count < 2:
         raise ConfigError(
             f"{len(everybody)} people are too few to keep {share:.0%} of them back for validation",
             hint=f"validation takes {LEAST_VALIDATION} people or more, and learning at least 2: add people"
-            + (", or raise --validation" if len(everybody) >= LEAST_VALIDATION + 2 else ""),
+            + (f", or {'raise' if count < LEAST_VALIDATION else 'lower'} --validation" if enough else ""),
         )
     held = np.random.default_rng(seed).permutation(everybody)[:count]
     back = np.isin(people, held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,5 +51,9 @@ class TrainSettings:
                 raise ConfigError(f"{name} must be 1 or more, not {getattr(self, name)}")
         if self.chunk < 0:
             raise ConfigError(f"a chunk of {self.chunk} crops", hint="0 takes the whole mini-batch at once")
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"a seed of {self.seed}", hint="take a whole number from 0 to 4,294,967,295")
+        if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
+            raise ConfigError(f"a learning rate of {self.learning_rate:g}", hint="take a number above zero")
         if not 0 < self.margin < 4:
             raise ConfigError(f"a margin of {self.margin:g}", hint="squared distances are 0 to 4; the paper takes 0.2")

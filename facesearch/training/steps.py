@@ -119,12 +119,12 @@ def check_chunkable(model: Any) -> None:  # noqa: ANN401 - Keras
         if kind == "BatchNormalization" and layer.trainable:
             raise ConfigError(
                 f"batches in chunks need frozen batch normalization, and {layer.name!r} learns",
-                hint="freeze it (--freeze-batch-norm), or let a batch fit into memory (--chunk 0)",
+                hint="leave --chunk out, or go on from FaceNet, where it is frozen (--network facenet-128)",
             )
         if "Dropout" in kind and layer.rate > 0:
             raise ConfigError(
                 f"batches in chunks need the same output each time, and {layer.name!r} drops at random",
-                hint="switch dropout off (--dropout 0), or let a batch fit into memory (--chunk 0)",
+                hint="leave --chunk out, or go on from FaceNet, where it is off (--network facenet-128)",
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -108,7 +109,8 @@ class Trainer:
             self._resume(self._checkpoints)
         if not self._epochs:
             self._close_epoch([], time.monotonic())
-        stopped = None
+        # What ended a run before ends it here too.
+        stopped = self._watch.reason or self._out_of_patience()
         while self._epochs[-1].number < self._settings.epochs and stopped is None:
             stopped = self._epoch(self._epochs[-1].number + 1) or self._out_of_patience()
         best = self._best()
@@ -130,10 +132,17 @@ class Trainer:
             self._steps += 1
             self._stepped(place + 1, len(batches))
             why = self._watch.see(spread=step.spread, share=step.mined.share, loss=step.loss)
+            if self._watch.diverged:
+                # Nothing of this epoch can be used, not even to validate.
+                return why
             if why is not None:
                 self._close_epoch(steps, begun)
                 return why
-        self._close_epoch(steps, begun)
+        try:
+            self._close_epoch(steps, begun)
+        except FloatingPointError:
+            # The last step was the one too many.
+            return self._watch.see(spread=math.nan, share=0.0, loss=math.nan)
         return None
 
     def _step(self, rows: Any, epoch: int, place: int) -> Step:  # noqa: ANN401

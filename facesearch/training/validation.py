@@ -41,7 +41,10 @@ def compare(vectors: NDArray[np.float32], people: NDArray[np.int64], photos: NDA
 
     Raises:
         ValueError: there are no genuine pairs, or no impostor pairs.
+        FloatingPointError: the vectors are no numbers.
     """
+    if not np.isfinite(vectors).all():
+        raise FloatingPointError("embeddings that are no numbers")
     upper = np.triu_indices(len(vectors), 1)
     values = squared_distances(vectors)[upper]
     apart = photos[upper[0]] != photos[upper[1]]

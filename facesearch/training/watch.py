@@ -24,6 +24,7 @@ class Watch:
     collapsed: int = 0
     starved: int = 0
     diverged: bool = False
+    reason: str | None = None
 
     def see(self, *, spread: float, share: float, loss: float) -> str | None:
         """Take in a step.
@@ -36,11 +37,16 @@ class Watch:
         Returns:
             Why to stop and what to try, or None to go on.
         """
-        self.diverged = math.isnan(loss)
+        # Embeddings that are no numbers give no active triplet, and so a loss of zero.
+        self.diverged = not (math.isfinite(loss) and math.isfinite(spread))
         self.collapsed = self.collapsed + 1 if spread < COLLAPSED else 0
         self.starved = self.starved + 1 if share < STARVED else 0
+        self.reason = self._why()
+        return self.reason
+
+    def _why(self) -> str | None:
         if self.diverged:
-            return "the loss is not a number any more: take a smaller --learning-rate"
+            return "the loss or the embeddings are no numbers any more: take a smaller --learning-rate"
         if self.collapsed >= PATIENCE:
             return (
                 "all embeddings have become alike: take a smaller --learning-rate, "

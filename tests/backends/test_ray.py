@@ -295,19 +295,18 @@ def test_real_vectors_are_those_of_this_machine_alone(ours, front_end, samples, 
 
 @pytest.fixture
 def started(tmp_path, samples):
-    """Starts ``index --runner ray`` in a process of its own and returns it once it has written something new."""
+    """Starts ``index --runner ray`` in a process of its own and returns it once it has written something."""
     running = []
 
-    def begin():
-        command = [sys.executable, "-m", "facesearch", "index", samples / "train", "--gallery", tmp_path / "gallery"]
-        before = written(tmp_path / "gallery")
+    def begin(folder):
+        command = [sys.executable, "-m", "facesearch", "index", samples / "train", "--gallery", folder]
         running.append(
             subprocess.Popen(
                 [*command, "--runner", "ray", "--jobs", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
             )
         )
         until = time.monotonic() + 200
-        while written(tmp_path / "gallery") == before:
+        while not written(folder):
             assert running[-1].poll() is None, running[-1].communicate()
             assert time.monotonic() < until
             time.sleep(0.02)
@@ -332,12 +331,14 @@ def written(gallery):
 
 def test_a_run_that_is_ended_leaves_no_process_behind(ours, started, samples, sample_folder, front_end, tmp_path):
     """Kill −9, then Ctrl-C of the command: Ray ends too, what is done is kept, and going on gives a clean gallery."""
-    first = started()
+    # Each in a gallery of its own, so that there is enough left to do when it is ended.
+    galleries = tmp_path / "killed", tmp_path / "interrupted"
+    first = started(galleries[0])
     below = descendants(first.pid)
     assert any(name.startswith("ray::Actor") for name in below.values())
     first.kill()
     assert all_gone(below)
-    second = started()
+    second = started(galleries[1])
     below = descendants(second.pid)
     second.send_signal(signal.SIGINT)
     out, err = second.communicate(timeout=60)
@@ -346,7 +347,8 @@ def test_a_run_that_is_ended_leaves_no_process_behind(ours, started, samples, sa
     assert "Traceback" not in out + err
     assert "ray" not in (out + err).lower().replace(str(tmp_path).lower(), "")
     assert all_gone(below)
-    assert 0 < written(tmp_path / "gallery") < 93
-    with Gallery(Store.open(tmp_path / "gallery"), lambda: front_end) as gallery:
-        gallery.index(samples / "train", people_from_folders=True)
-    assert contents(tmp_path / "gallery") == contents(sample_folder)
+    for folder in galleries:
+        assert 0 < written(folder) < 93
+        with Gallery(Store.open(folder), lambda: front_end) as gallery:
+            gallery.index(samples / "train", people_from_folders=True)
+        assert contents(folder) == contents(sample_folder)

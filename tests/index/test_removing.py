@@ -120,3 +120,38 @@ def test_flat_fills_the_gaps():
         assert index.search(FACES[left], 1).ids[:, 0].tolist() == left.tolist()
     assert index.remove(np.arange(50)) == len(left)
     assert (len(index), len(index.dump())) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", ["compressed", "inverted"])
+def test_everything_removed(kind):
+    """An index that lost all its vectors finds nothing, and takes new ones."""
+    vectors, _ = synthetic_faces(500, 10, seed=3)
+    index = create_index(kind, 128)
+    index.add(np.arange(len(vectors)), vectors)
+    index.settle()
+    assert index.remove(np.arange(len(vectors))) == len(vectors)
+    assert (index.search(vectors[:2], 3).ids == -1).all()
+    index.add(np.array([7]), vectors[:1])
+    assert index.search(vectors[:1], 3).ids.tolist() == [[7, -1, -1]]
+
+
+@pytest.mark.parametrize("kind", ["compressed", "inverted"])
+def test_cut_short_while_clearing_away(kind, monkeypatch):
+    """Ctrl-C in the middle of clearing away leaves an index that answers right, also after it was saved."""
+    vectors, _ = synthetic_faces(500, 10, seed=3)
+    index = create_index(kind, 128)
+    index.add(np.arange(len(vectors)), vectors)
+    index.settle()
+
+    def cut(*_):
+        raise KeyboardInterrupt
+
+    index.remove(np.arange(100))
+    monkeypatch.setattr("facesearch.index.faiss_codes.Codes.remove", cut)
+    with pytest.raises(KeyboardInterrupt):
+        index.settle()
+    monkeypatch.undo()
+    assert index.search(vectors[200:203], 1).ids[:, 0].tolist() == [200, 201, 202]
+    index.settle()
+    assert index.search(vectors[200:203], 1).ids[:, 0].tolist() == [200, 201, 202]
+    assert not np.isin(index.search(vectors[:50], 10).ids, np.arange(100)).any()

@@ -58,11 +58,18 @@ def main() -> None:
     parser.add_argument("--mining", default="semi-hard")
     parser.add_argument("--rate", type=float)
     parser.add_argument("--wait-in", type=int)
+    parser.add_argument("--patience", type=int, default=20)
     asked = parser.parse_args()
     seed_everything(5)
     faces = _faces(asked.noise)
     settings = TrainSettings(
-        epochs=asked.epochs, faces=60, mining=asked.mining, learning_rate=asked.rate, optimizer="sgd", seed=5
+        epochs=asked.epochs,
+        faces=60,
+        mining=asked.mining,
+        learning_rate=asked.rate,
+        optimizer="sgd",
+        seed=5,
+        patience=asked.patience,
     )
     epochs = []
 

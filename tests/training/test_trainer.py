@@ -48,9 +48,16 @@ def test_another_training_is_refused(tmp_path):
     Checkpoints(tmp_path, "one").save(_Nothing, _Nothing, [], steps=0, watch=Watch(), best=True)
     with pytest.raises(ConfigError, match="another training"):
         Checkpoints(tmp_path, "other").load(_Nothing, _Nothing)
-    (tmp_path / "checkpoint.npz").write_bytes(b"torn")
-    with pytest.raises(ConfigError, match="damaged"):
-        Checkpoints(tmp_path, "one").load(_Nothing, _Nothing)
+    whole = (tmp_path / "checkpoint.npz").read_bytes()
+    for torn in (b"torn", whole[: len(whole) // 2], b""):
+        (tmp_path / "checkpoint.npz").write_bytes(torn)
+        with pytest.raises(ConfigError, match="damaged"):
+            Checkpoints(tmp_path, "one").load(_Nothing, _Nothing)
+    (tmp_path / "best.npz").unlink()
+    with pytest.raises(ConfigError, match="missing"):
+        Checkpoints(tmp_path, "one").take_best(_Nothing)
+    with pytest.raises(ConfigError, match="cannot make the folder"):
+        Checkpoints(tmp_path / "checkpoint.npz" / "below", "one")
 
 
 class _Nothing:
@@ -69,3 +76,18 @@ def test_collapse_is_noticed(tmp_path):
     assert ended["stopped"] is not None
     assert "--learning-rate" in ended["stopped"]
     assert np.isfinite([epoch["auc"] for epoch in ended["epochs"]]).all()
+
+
+def test_divergence_is_noticed(tmp_path):
+    """A learning rate that makes the weights infinite ends the run with advice and the weights of before."""
+    ended = _result(_start(tmp_path / "run", "--epochs", "5", "--rate", "1e30"))
+    assert "no numbers" in ended["stopped"]
+    assert [epoch["number"] for epoch in ended["epochs"]] == [0]
+
+
+def test_a_stop_is_kept(tmp_path):
+    """A run that stopped for want of patience stops again at once, with the same curve and weights."""
+    asked = ("--epochs", "30", "--patience", "1", "--rate", "1e-9")
+    ended = _result(_start(tmp_path / "run", *asked))
+    assert "no epoch of the last 1 was better" in ended["stopped"]
+    assert _result(_start(tmp_path / "run", *asked)) == ended
