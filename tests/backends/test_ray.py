@@ -302,7 +302,12 @@ def started(tmp_path, samples):
         command = [sys.executable, "-m", "facesearch", "index", samples / "train", "--gallery", folder]
         running.append(
             subprocess.Popen(
-                [*command, "--runner", "ray", "--jobs", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+                [*command, "--runner", "ray", "--jobs", "1"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                # A shell that runs the tests in the background lets them ignore Ctrl-C, and so what they start.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         )
         until = time.monotonic() + 200
@@ -342,7 +347,7 @@ def test_a_run_that_is_ended_leaves_no_process_behind(ours, started, samples, sa
     below = descendants(second.pid)
     second.send_signal(signal.SIGINT)
     out, err = second.communicate(timeout=60)
-    assert second.returncode == 130
+    assert second.returncode == 130, (out, err)
     assert "interrupted; what is done is kept" in err
     assert "Traceback" not in out + err
     assert "ray" not in (out + err).lower().replace(str(tmp_path).lower(), "")

@@ -324,7 +324,15 @@ def test_many_people_are_compared_once(place, open_gallery, fake):
         assert {review.person(review.question.person).name} == {f"P{number}" for number in owner}
         review.yes()
         anew = Review(store, RECIPE, gallery.calibration)
-        assert anew.plan == review.plan
+        assert _rounded(anew.plan) == _rounded(review.plan)
+
+
+def _rounded(plan):
+    """A plan without the last digits of its numbers: products of float32 differ with the order of the people."""
+    questions = tuple(
+        replace(one, chance=round(one.chance, 6), expected=round(one.expected, 6)) for one in plan.questions
+    )
+    return replace(plan, questions=questions)
 
 
 def prominent_faces(gallery, folder) -> dict[int, str]:
