@@ -12,7 +12,7 @@ from facesearch.training.adapting import facenet
 from facesearch.training.augment import Augmentation
 from facesearch.training.checkpoint import Checkpoints
 from facesearch.training.determinism import seed_everything
-from facesearch.training.faces import TrainingFaces, split_by_person
+from facesearch.training.faces import TrainingFaces, check_share, split_by_person
 from facesearch.training.networks import DIM, build, network_info
 from facesearch.training.result import Result, save_result
 from facesearch.training.sources import ActivationSource, CropSource
@@ -48,10 +48,7 @@ class Plan:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
-        if not 0 < self.validation < 1:
-            raise ConfigError(
-                f"a share of {self.validation:g} to validate on", hint="--validation takes a number between 0 and 1"
-            )
+        check_share(self.validation)
 
     @property
     def size(self) -> int:

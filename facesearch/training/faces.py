@@ -37,6 +37,16 @@ class TrainingFaces:
         return TrainingFaces(self.crops[rows], self.people[rows], self.photos[rows], self.names)
 
 
+def check_share(share: float) -> None:
+    """See whether a share of the people can be kept back.
+
+    Raises:
+        ConfigError: it is nobody, or everybody.
+    """
+    if not 0 < share < 1:
+        raise ConfigError(f"a share of {share:g} to validate on", hint="--validation takes a number between 0 and 1")
+
+
 def split_by_person(
     people: NDArray[np.int64], share: float, *, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -50,8 +60,7 @@ def split_by_person(
     Raises:
         ConfigError: too few people, or none with two faces on the side of validation.
     """
-    if not 0 < share < 1:
-        raise ConfigError(f"a share of {share:g} to validate on", hint="--validation takes a number between 0 and 1")
+    check_share(share)
     everybody = np.unique(people)
     count = round(share * len(everybody))
     enough = len(everybody) >= LEAST_VALIDATION + 2
