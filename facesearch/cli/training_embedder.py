@@ -6,24 +6,49 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from facesearch.cli.options import JsonOption, WeightsOption
-from facesearch.cli.output import columns, emit, hint, plural, say, tell
+from facesearch.cli.output import emit, plural, tell
 from facesearch.cli.progress import bar
 from facesearch.cli.session import use_weights
+from facesearch.cli.trained import show_trained, tell_epoch, trained_document
 from facesearch.errors import ConfigError
 
 if TYPE_CHECKING:
-    from facesearch.training.embedder import TrainedEmbedder
-    from facesearch.training.trainer import Epoch
+    from facesearch.training.collecting import Collected
 
-FOLDER = typer.Argument(metavar="DIR", help="Holds one folder for each person, with their photos in it.")
+FOLDER = typer.Argument(
+    metavar="DIR", show_default=False, help="Holds one folder for each person, with their photos in it."
+)
 
 
 def embedder(
-    folder: Annotated[Path, FOLDER],
+    folder: Annotated[Path | None, FOLDER] = None,
     *,
     output: Annotated[
         Path, typer.Option("--output", metavar="DIR", help="Where the model goes; a run that was cut short goes on.")
     ],
+    gallery: Annotated[
+        str | None,
+        typer.Option(
+            "--gallery",
+            metavar="DIR|URL",
+            show_default=False,
+            help="Learn from the faces that have a name in this gallery, instead of DIR. Those that were only "
+            "suggested are left out.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            show_default=False,
+            help="Add the model as NAME, calibrated on the people kept back where they are 100 or more.",
+        ),
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option("--licence", metavar="TEXT", show_default=False, help="With --name: under which it may be used."),
+    ] = None,
     network: Annotated[
         Literal["facenet-128", "small", "nn2", "inception-resnet-v1"],
         typer.Option(
@@ -68,6 +93,14 @@ def embedder(
             "Not for networks that begin from nothing.",
         ),
     ] = 0,
+    precision: Annotated[
+        Literal["float32", "mixed"],
+        typer.Option(
+            "--precision",
+            help="mixed computes with 16 bits inside the network, where the device is faster that way (float16 on a "
+            "graphics card, bfloat16 on some processors). The model that comes out is float32.",
+        ),
+    ] = "float32",
     validation: Annotated[
         float, typer.Option("--validation", help="The share of the people that is kept back to measure on.")
     ] = 0.2,
@@ -76,6 +109,9 @@ def embedder(
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, show_default=False, help="Photos read at once; else one a core.")
     ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write each epoch for TensorBoard too, into the folder of --output.")
+    ] = False,
     weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -83,22 +119,33 @@ def embedder(
 
     For faces unlike those that FaceNet learnt from: old prints, infrared, helmets. A fifth of the people is kept back;
     how well they are told apart after each epoch decides which weights are taken. The folder of --output gets the
-    model (model.keras, model.onnx), the curve (curve.png) and the figures (training.json).
+    model (model.keras, model.onnx), the curve (curve.png) and the figures (training.json). With --name it is added like
+    any other model, and `facesearch models show NAME` tells what it was made from.
 
     The small network and the last blocks of FaceNet can be trained on a processor; the others want a graphics card. It
     is no way to a better FaceNet for ordinary photos: that took millions of faces.
 
     Examples:
       facesearch train embedder ./people --output ./model
+      facesearch train embedder --gallery ~/family.gallery --output ./model --name family
       facesearch train embedder ./people --output ./model --network small --epochs 100
       facesearch train embedder ./people --output ./model --blocks 4 --optimizer adam --learning-rate 1e-4
     """
+    if (folder is None) == (gallery is None):
+        raise ConfigError(
+            "there is nothing to learn from" if folder is None else "a folder and --gallery exclude each other",
+            hint="give a folder that holds one folder a person, or a gallery's enrolled faces (--gallery PLACE)",
+        )
+    if licence is not None and name is None:
+        raise ConfigError("--licence is of a model, which has no name", hint="--name NAME adds it")
     use_weights(weights)
+    from facesearch.evaluation import own_model
+    from facesearch.identify.calibration import built_in
     from facesearch.models.export import keras_weights
-    from facesearch.pipeline import make_front_end
-    from facesearch.training.collecting import faces_of_tree
+    from facesearch.training.adopting import adopt, check_free
     from facesearch.training.embedder import FACENET, Plan, Told, train_embedder
     from facesearch.training.settings import TrainSettings
+    from facesearch.training.tensorboard import Events
 
     plan = Plan(network, None if blocks < 0 or network != FACENET else blocks, validation)
     settings = TrainSettings(
@@ -112,78 +159,50 @@ def embedder(
         chunk=chunk,
         patience=patience,
         seed=seed,
+        precision=precision,
     )
     if chunk and network != FACENET:
         raise ConfigError(
             f"--chunk needs frozen batch normalization, and {network} begins from nothing",
             hint="leave --chunk out, or go on from FaceNet (--network facenet-128)",
         )
-    found, skipped = faces_of_tree(folder, make_front_end(tell=tell), size=plan.size, jobs=jobs)
-    tell(
-        f"{plural(len(found), 'face')} of {plural(len(found.names), 'person', 'people')}, {len(skipped)} photos unused"
-    )
+    if name is not None:
+        check_free(name, output)
+    found = _collected(folder, gallery, plan.size, jobs)
+    events = Events(output / "tensorboard")
+    if tensorboard:
+        tell(f"to watch: tensorboard --logdir {events.folder} (after pip install tensorboard)")
     with bar("faces") as shown:
         told = Told(
             phase=lambda kind, done, total: shown(done, total, "") if kind == "embed" else None,
-            epoch=_tell_epoch,
+            epoch=tell_epoch,
+            history=events.follow if tensorboard else lambda _: None,
         )
-        done = train_embedder(found, output, plan, settings, weights=lambda: keras_weights(tell), told=told)
+        done = train_embedder(
+            found.faces, output, plan, settings, weights=lambda: keras_weights(tell), origin=found.origin, told=told
+        )
+    model = None
+    if name is not None:
+        with bar() as shown:
+            model = adopt(done, found, name, licence=licence, jobs=jobs, told=own_model.Told(shown, tell))
     if as_json:
-        emit(_document(done, len(skipped)))
+        emit(trained_document(done, found, model, built_in(model.name) if model and model.calibrated else None))
         return
-    _show(done)
+    show_trained(done, found, model)
 
 
-def _tell_epoch(epoch: "Epoch") -> None:
-    """A line an epoch."""
-    loss = "" if epoch.loss is None else f"  loss {epoch.loss:.3f}  active {epoch.active:.0%}"
-    rates = "  ".join(f"TAR at FAR {far:g} {tar:.3f}" for far, tar in epoch.tar.items())
-    tell(f"epoch {epoch.number:>3}  AUC {epoch.auc:.3f}  {rates}{loss}  {epoch.seconds:.1f} s")
+def _collected(folder: Path | None, gallery: str | None, size: int, jobs: int | None) -> "Collected":
+    """The faces to learn from, of one of both."""
+    from facesearch.gallery.gallery import Gallery
+    from facesearch.pipeline import make_front_end
+    from facesearch.training.collecting import collect_folder, collect_gallery
 
-
-def _show(done: "TrainedEmbedder") -> None:
-    first, best = done.trained.epochs[0], done.trained.epochs[done.trained.best]
-    if done.trained.stopped is not None:
-        say(("stopped", "bold"), f": {done.trained.stopped}")
-    say(("best", "bold"), f": epoch {best.number} of {len(done.trained.epochs) - 1}")
-    people = plural(done.checked_people, "person", "people")
-    rows: list[tuple[str, str]] = [
-        ("  AUC", f"{first.auc:.3f} before, {best.auc:.3f} now, on {people} not learnt from")
-    ]
-    rows += [(f"  TAR at FAR {far:g}", f"{first.tar[far]:.3f} before, {tar:.3f} now") for far, tar in best.tar.items()]
-    rows += [
-        ("  model", str(done.result.onnx)),
-        ("  for Keras", str(done.result.keras)),
-        ("  curve", str(done.result.curve)),
-    ]
-    columns(rows)
-    hint(
-        f"to use it: facesearch models add {done.result.onnx} --name NAME --calibrate DIR, with people it has not seen"
-    )
-
-
-def _document(done: "TrainedEmbedder", unused: int) -> dict[str, object]:
-    """What ``--json`` prints."""
-    return {
-        "best": done.trained.best,
-        "stopped": done.trained.stopped,
-        "epochs": [
-            {
-                "number": epoch.number,
-                "loss": epoch.loss,
-                "active": epoch.active,
-                "auc": epoch.auc,
-                "tar": {str(far): tar for far, tar in epoch.tar.items()},
-                "seconds": round(epoch.seconds, 3),
-            }
-            for epoch in done.trained.epochs
-        ],
-        "faces": done.faces,
-        "people": done.people,
-        "validation": {"faces": done.checked_faces, "people": done.checked_people},
-        "unused": unused,
-        "model": str(done.result.onnx),
-        "keras": str(done.result.keras),
-        "curve": str(done.result.curve),
-        "sha256": done.result.sha256,
-    }
+    front_end = make_front_end(tell=tell)
+    if folder is not None:
+        found = collect_folder(folder.expanduser(), front_end, size=size, jobs=jobs)
+    else:
+        with Gallery.open(gallery, create=False, tell=tell) as opened, bar() as shown:
+            found = collect_gallery(opened, front_end, size=size, jobs=jobs, progress=shown)
+    people = plural(found.faces.person_count, "person", "people")
+    tell(f"{plural(len(found.faces), 'face')} of {people}, {plural(len(found.unused), 'photo')} unused")
+    return found

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facesearch.cli.comparing import apart, beside_threshold
 from facesearch.cli.documents import face_document, verdict_document
 from facesearch.cli.options import (
     DeviceOption,
@@ -145,16 +146,16 @@ def _show(made: "Explanation", meaning: "Calibration") -> None:
         warn(warning)
     answer: Cell = ("same person", "bold green") if verdict.same else ("different people", "bold yellow")
     rows: list[tuple[Cell, ...]] = [
-        (answer, f"distance {verdict.distance:.2f}, threshold {verdict.threshold:.2f}"),
-        ("", f"{one_in(verdict.far, meaning.least_far)} pairs of strangers are this close"),
-        ("", f"{_share(1 - verdict.tar)} of the pairs of one person are farther apart"),
+        (answer, beside_threshold(verdict)),
+        ("", f"{one_in(meaning.far(verdict.distance), meaning.least_far)} pairs of strangers are this close"),
+        ("", f"{_share(1 - meaning.tar(verdict.distance))} of the pairs of one person are farther apart"),
     ]
     names = ("A", "B" if made.person is None else made.person.person)
     faces = ((made.a, made.notes_a, made.map_a), (made.b, made.notes_b, made.map_b))
     for name, (path, said, grid) in zip(names, faces, strict=True):
         rows += [(name, short(path)), ("", ", ".join(said)), ("", _rests_on(verdict, grid))]
     if made.nearest is not None:
-        rows.append(("nearest other", f"{made.nearest.person} {made.nearest.distance:.2f}"))
+        rows.append(("nearest other", f"{made.nearest.person} {apart(made.nearest.distance, verdict.threshold)}"))
     columns(rows)
 
 
@@ -171,7 +172,8 @@ def _rests_on(verdict: "Verdict", grid: "Grid") -> str:
         return "no part of it speaks for the answer alone"
     part, rise = found
     does = "rests most on" if verdict.same else "told apart most by"
-    return f"{does} {part}: hidden, the distance would be {max(verdict.distance + rise, 0):.2f}"
+    hidden = apart(max(verdict.distance + rise, 0), verdict.threshold)
+    return f"{does} {part}: hidden, the distance would be {hidden}"
 
 
 def _document(made: "Explanation", output: Path | None) -> dict[str, Any]:

@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 
 
 class Detector(Protocol):
-    """**Protocol:** finds faces. Implement the two methods and the two attributes to plug in another detector."""
+    """**Protocol:** finds faces. Implement the two methods and the two attributes to plug in another detector.
+
+    ``Gallery.open(detector=…)`` takes one; ``facesearch.testing.check_detector`` holds it to this contract. One that
+    can be pickled, of a class in a module that can be imported, looks for faces in several processes; any other in one.
+    """
 
     name: str
-    """The name in the registry."""
+    """What a recipe calls it; not the name of a built-in one."""
 
     settings: dict[str, str | int | float | bool]
     """Everything that changes the box of a face; goes into the recipe. Which faces are looked for does not."""
@@ -32,11 +36,13 @@ class Detector(Protocol):
         """Find the faces of one picture.
 
         Args:
-            image: upright RGB, shape (H, W, 3), uint8, C-contiguous.
+            image: upright RGB, shape (H, W, 3), uint8, C-contiguous, often read-only; of any size, one pixel too.
             scale: size of ``image`` divided by the size of the photo at full resolution, at most 1: what a detector
                 needs to know that looks for faces from so many pixels of the photo up.
 
         Returns:
-            Boxes and landmarks in pixels of ``image``, highest confidence first; empty where there is no face.
+            Boxes and landmarks in pixels of ``image``, whatever ``scale`` is, in plain numbers, highest confidence
+            first and each face once; empty where there is no face. A confidence of 0.95 or more means that there is no
+            doubt: a photo without such a face is looked at in the three other orientations too.
         """
         ...

@@ -37,7 +37,7 @@ def require_dlib() -> None:
         ConfigError: it is not installed.
     """
     if find_spec("dlib") is None:
-        raise ConfigError("dlib is not installed", hint="pip install 'facesearch[dlib]'")
+        raise ConfigError("dlib is not installed", hint="pip install 'facesearch[dlib]', with Ray on every node")
 
 
 class DlibEmbedder:

@@ -26,7 +26,7 @@ from facesearch.errors import ConfigError
 from facesearch.evaluation.allpairs import all_pairs
 from facesearch.evaluation.faces import embed, people_tree
 from facesearch.identify.calibration import Calibration, PairRates, ProbeRates, Provenance
-from facesearch.identify.normalize import normalized
+from facesearch.identify.normalize import USUAL, USUAL_FAR, normalized
 from facesearch.identify.table import Enrolled
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from facesearch.evaluation.allpairs import AllPairs
     from facesearch.pipeline import FrontEnd
+    from facesearch.types import Recipe
 
 LEAST_FAR = 1e-5
 PEOPLE = (1, 2, 3, 5, 10, 20, 60, 180)
@@ -106,27 +107,53 @@ def measure(
     side, _ = embed((front_end, front_end), (set(tree), set()), jobs=jobs, progress=progress)
     used = [photo for photo in tree if photo in side.boxes]
     labels = [tree[photo] for photo in used]
-    if len(set(labels)) < 2 * LEAST_STRANGERS:
+    # ``rows`` has nothing to stack where there is no face at all.
+    vectors = side.rows(used) if used else np.empty((0, front_end.recipe.dim), np.float32)
+    found, checked = measure_vectors(vectors, labels, front_end.recipe, data=data, splits=splits)
+    return CalibrationReport(found, checked, len(tree) - len(used))
+
+
+def measure_vectors(
+    vectors: NDArray[np.float32], labels: Sequence[str], recipe: Recipe, *, data: str, splits: int = 20
+) -> tuple[Calibration, tuple[Kept, ...]]:
+    """Calibrate on faces that are embedded already.
+
+    Args:
+        vectors: (n, dim), unit rows.
+        labels: whose face each is, n of them.
+        recipe: what embedded them.
+        data: see ``measure``.
+        splits: see ``measure``.
+
+    Raises:
+        ConfigError: there are too few people.
+    """
+    if len(set(labels)) < least_people():
         raise ConfigError(
             f"{len(set(labels))} people are too few for a calibration",
-            hint=f"give photos of {2 * LEAST_STRANGERS} people or more; of some hundred to be of use",
+            hint=f"give photos of {least_people()} people or more; of some hundred to be of use",
         )
-    vectors = side.rows(used)
     pairs = all_pairs(vectors, labels)
     made = Provenance(
         data=data,
-        photos=len(used),
+        photos=len(labels),
         people=len(set(labels)),
         genuine_pairs=pairs.genuine_pairs,
         impostor_pairs=pairs.impostor_pairs,
         date=datetime.now(UTC).date().isoformat(),
-        recipe=front_end.recipe.key,
+        recipe=recipe.key,
         version=__version__,
     )
     _, people = np.unique(np.asarray(labels), return_inverse=True)
-    found = Calibration(front_end.recipe.model, made, pair_rates(pairs), probe_rates(vectors, people, GALLERIES, 0))
-    checked = kept(vectors, labels, made, splits=splits) if splits else []
-    return CalibrationReport(found, tuple(checked), len(tree) - len(used))
+    by_pairs = pair_rates(pairs)
+    by_probes = probe_rates(vectors, people, GALLERIES, 0, usual=usual_of(by_pairs))
+    found = Calibration(recipe.model, made, by_pairs, by_probes)
+    return found, tuple(kept(vectors, labels, made, splits=splits) if splits else ())
+
+
+def least_people() -> int:
+    """How many people a calibration takes: some are enrolled, and the others are strangers."""
+    return 2 * LEAST_STRANGERS
 
 
 def pair_rates(pairs: AllPairs) -> PairRates:
@@ -143,6 +170,11 @@ def pair_rates(pairs: AllPairs) -> PairRates:
     return PairRates(_rounded(distances, 4), _rounded(far, 8), _rounded(tar, 5))
 
 
+def usual_of(pairs: PairRates) -> float:
+    """Where people who are missing are thought (``normalize``): where as few strangers are nearer as FaceNet has."""
+    return round(float(np.interp(np.log10(USUAL_FAR), np.log10(pairs.far), pairs.distances)), 4)
+
+
 def probe_rates(
     vectors: NDArray[np.float32],
     people: NDArray[np.int64],
@@ -151,23 +183,31 @@ def probe_rates(
     *,
     sizes: tuple[int, ...] = PEOPLE,
     faces_each: tuple[int, ...] = FACES,
+    usual: float = USUAL,
 ) -> ProbeRates:
     """Limits of the normalized distance by FPIR, for galleries of many sizes; ``people`` as numbers from 0 on, (n,)."""
     table = np.empty((len(faces_each), len(sizes), len(RATES)))
     for f, faces in enumerate(faces_each):
         for p, count in enumerate(sizes):
-            scores = list(strangers(vectors, people, count, faces, galleries, seed))
+            scores = list(strangers(vectors, people, count, faces, galleries, seed, usual=usual))
             if scores:
                 table[f, p] = _limits(np.concatenate(scores))
             else:
                 # So few have so many photos: the nearest size that could be measured.
                 table[f, p] = table[f, p - 1] if p else table[f - 1, p]
     limits = tuple(tuple(_rounded(row, 4) for row in rows) for rows in table)
-    return ProbeRates(sizes, faces_each, RATES, limits, MEASURED)
+    return ProbeRates(sizes, faces_each, RATES, limits, MEASURED, usual)
 
 
 def strangers(
-    vectors: NDArray[np.float32], people: NDArray[np.int64], count: int, faces: int, galleries: int, seed: int
+    vectors: NDArray[np.float32],
+    people: NDArray[np.int64],
+    count: int,
+    faces: int,
+    galleries: int,
+    seed: int,
+    *,
+    usual: float = USUAL,
 ) -> Iterator[NDArray[np.float64]]:
     """The least normalized distance of one photo of everybody who is not enrolled, for each random gallery.
 
@@ -185,7 +225,7 @@ def strangers(
         probes = np.array([random.choice(photos[person]) for person in others])
         held = Enrolled.of(vectors[gallery], [str(person) for person in np.repeat(enrolled, faces)])
         yield np.concatenate(
-            [normalized(held.evidence(apart)).min(axis=1) for _, apart in held.distances(vectors[probes], None)]
+            [normalized(held.evidence(apart), usual).min(axis=1) for _, apart in held.distances(vectors[probes], None)]
         )
 
 
@@ -208,14 +248,17 @@ def kept(
     for split in range(splits):
         half = np.isin(people, np.random.default_rng(split).permutation(len(names))[: len(names) // 2])
         (_, ours), (_, others) = (np.unique(people[side], return_inverse=True) for side in (half, ~half))
-        probes = probe_rates(vectors[half], ours, galleries, split, sizes=tuple(sizes), faces_each=(faces,))
-        promise = Calibration("split", provenance, pair_rates(all_pairs(vectors[half], ours.astype(str))), probes)
+        pairs = pair_rates(all_pairs(vectors[half], ours.astype(str)))
+        usual = usual_of(pairs)
+        own = vectors[half]
+        probes = probe_rates(own, ours, galleries, split, sizes=tuple(sizes), faces_each=(faces,), usual=usual)
+        promise = Calibration("split", provenance, pairs, probes)
         roc = all_pairs(vectors[~half], others.astype(str)).roc
         for far in (1e-2, 1e-3, 1e-4):
             at = np.searchsorted(roc.thresholds, promise.threshold(far))
             found.setdefault(("FAR", far), []).append(float(roc.far[at]))
         for size in sizes:
-            scores = list(strangers(vectors[~half], others, size, faces, galleries, split))
+            scores = list(strangers(vectors[~half], others, size, faces, galleries, split, usual=usual))
             for fpir in (1e-1, 1e-2):
                 limit = promise.limit(fpir, [faces] * size)
                 share = float(np.mean(np.concatenate(scores) < limit))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FARTHEST = 1.2
-"""Largest squared distance of the graph of neighbours: no method is tried with more."""
+"""Largest squared distance of the graph of neighbours, by FaceNet: no method is tried with more."""
 
 LONGEST = 20
 """Neighbours in the longest lists of the rank order. Otto et al. take 200, with far more faces of a person."""
@@ -34,20 +34,24 @@ Setting = tuple[float, ...]
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """Unit rows (n, d), float32, and the photo of each, (n,); what several settings need is computed once."""
+    """Unit rows (n, d), float32, and the photo of each, (n,); what several settings need is computed once.
+
+    ``scale`` is by how much distances are larger than FaceNet's, for which the settings are.
+    """
 
     vectors: NDArray[np.float32]
     photos: NDArray[np.int64]
+    scale: float = 1.0
     _ranked: dict[int, tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = field(default_factory=dict)
 
     @cached_property
     def near(self) -> Any:  # noqa: ANN401 - SciPy is without types
-        """Squared distances up to ``FARTHEST``, 1e-7 at least, as a symmetric sparse matrix (n, n)."""
+        """Squared distances up to ``FARTHEST``, scaled, 1e-7 at least, as a symmetric sparse matrix (n, n)."""
         from scipy.sparse import csr_array
 
         apart = np.maximum(2 - 2 * (self.vectors @ self.vectors.T), 1e-7)
         apart = np.maximum(apart, apart.T)
-        apart[(apart > FARTHEST) | (self.photos[:, None] == self.photos)] = 0
+        apart[(apart > FARTHEST * self.scale) | (self.photos[:, None] == self.photos)] = 0
         return csr_array(apart)
 
     @cached_property
@@ -84,12 +88,22 @@ class Faces:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A way to group: ``settings`` are tried in a comparison, ``names`` what their numbers are."""
+    """A way to group: ``settings`` are tried in a comparison, ``names`` what their numbers are.
+
+    ``squared`` says that the first of these is a squared distance, FaceNet's in ``settings``.
+    """
 
     title: str
     names: tuple[str, ...]
     settings: tuple[Setting, ...]
     run: Callable[[Faces, Setting], NDArray[np.int64]]
+    squared: bool = True
+
+    def scaled(self, scale: float) -> tuple[Setting, ...]:
+        """The settings where distances are so much larger than FaceNet's."""
+        if not self.squared or scale == 1:
+            return self.settings
+        return tuple((round(first * scale, 5), *others) for first, *others in self.settings)
 
     def said(self, setting: Setting) -> str:
         """A setting in words."""
@@ -188,7 +202,11 @@ METHODS = {
         dbscan,
     ),
     "hdbscan": Method(
-        "HDBSCAN", ("least", "leaf"), tuple((least, leaf) for least in (1.0, 2.0, 3.0) for leaf in (0.0, 1.0)), hdbscan
+        "HDBSCAN",
+        ("least", "leaf"),
+        tuple((least, leaf) for least in (1.0, 2.0, 3.0) for leaf in (0.0, 1.0)),
+        hdbscan,
+        squared=False,
     ),
     "whispers": Method("Chinese whispers", ("distance",), tuple((cut,) for cut in _grid(0.4, 1.0, 0.025)), whispers),
     "rank-order": Method(
@@ -196,6 +214,7 @@ METHODS = {
         ("distance", "nearest"),
         tuple((cut, nearest) for cut in _grid(0.05, 1.0, 0.05) for nearest in (3.0, 5.0, 10.0, float(LONGEST))),
         rank_order,
+        squared=False,
     ),
 }
 """By the name that ``evaluate clustering --method`` takes; the first is the product's."""

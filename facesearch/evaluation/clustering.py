@@ -18,6 +18,7 @@ from facesearch.evaluation.cluster_methods import METHODS, Faces
 from facesearch.evaluation.clustering_scores import Scores, score
 from facesearch.evaluation.faces import embed, people_tree
 from facesearch.gallery.clusters import CUT
+from facesearch.identify.calibration import calibration_of
 from facesearch.types import Failure
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ def evaluate(
         front_end: analyses the photos.
         method: one of ``METHODS``; for any but the default the setting is chosen on these very people.
         compare: all methods, with settings chosen on other people.
-        threshold: where the default method is cut; None for the product's own.
+        threshold: where the default method is cut; None for the product's own. Other methods' distances are FaceNet's,
+            brought to those of the front end by its calibration.
         splits: how often the people are split in halves, at least 1.
         seed: decides the halves.
         jobs: photos at once; None for one a core.
@@ -123,11 +125,15 @@ def evaluate(
 
     Raises:
         ConfigError: the folder cannot be used, or there is no such method.
-        ModelError: the models cannot be used.
+        ModelError: the models cannot be used, or their distances are needed and not calibrated.
     """
     started = time.monotonic()
     if method not in METHODS:
         raise ConfigError(f"there is no method {method!r}", hint=f"one of {', '.join(METHODS)}")
+    scale, cut = 1.0, threshold
+    if compare or method != DEFAULT or cut is None:
+        usual = calibration_of(front_end.recipe).as_rare_as(CUT)
+        scale, cut = usual / CUT, usual if cut is None else cut
     shown = people_tree(images)
     side, _ = embed((front_end, front_end), (shown.keys(), set()), jobs=jobs, progress=progress)
     rows = side.rows(shown)
@@ -135,11 +141,11 @@ def evaluate(
     if not able.any():
         raise ConfigError(f"no photo in {images} shows a face", hint="try --thorough, or a smaller --min-face")
     people = np.unique(list(shown.values()), return_inverse=True)[1][able]
-    faces = Faces(rows[able], np.arange(np.count_nonzero(able)))
+    faces = Faces(rows[able], np.arange(np.count_nonzero(able)), scale)
     if compare:
         methods = compared(faces, people, splits=splits, seed=seed, tell=tell)
     else:
-        own = (CUT if threshold is None else threshold,) if method == DEFAULT else None
+        own = (cut,) if method == DEFAULT else None
         methods = (measure(method, faces, people, own),)
     return ClusteringReport(
         methods,
@@ -161,7 +167,7 @@ def measure(name: str, faces: Faces, people: NDArray[np.int64], setting: Setting
         setting: of the method; None chooses the best for these people.
     """
     method = METHODS[name]
-    tried = {one: _score(method, faces, people, one) for one in ([setting] if setting else method.settings)}
+    tried = {one: _score(method, faces, people, one) for one in ([setting] if setting else method.scaled(faces.scale))}
     best, reached = choose(tried) if setting is None else (setting, True)
     begun = time.monotonic()
     scores = _score(method, faces, people, best)
@@ -222,8 +228,8 @@ def _halves(people: NDArray[np.int64], splits: int, seed: int) -> Iterator[tuple
 def _all_settings(
     method: Method, faces: Faces, people: NDArray[np.int64], rows: NDArray[np.bool_]
 ) -> dict[Setting, Scores]:
-    part = Faces(faces.vectors[rows], faces.photos[rows])
-    return {setting: _score(method, part, people[rows], setting) for setting in method.settings}
+    part = Faces(faces.vectors[rows], faces.photos[rows], faces.scale)
+    return {setting: _score(method, part, people[rows], setting) for setting in method.scaled(faces.scale)}
 
 
 def _score(method: Method, faces: Faces, people: NDArray[np.int64], setting: Setting) -> Scores:

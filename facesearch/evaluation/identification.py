@@ -25,6 +25,7 @@ from facesearch.evaluation.photo_lists import read_photos
 from facesearch.evaluation.protocols import Photos
 from facesearch.identify.calibration import FPIR, Calibration, built_in
 from facesearch.identify.crossval import METHODS, Method
+from facesearch.identify.normalize import USUAL
 from facesearch.types import Failure
 
 if TYPE_CHECKING:
@@ -145,8 +146,9 @@ def evaluate(
         place = {path: row for row, path in enumerate(shown)}
         chosen = np.array([place[path] for path in gallery]), np.array([place[path] for path in asked])
     side, _ = embed((front_end, front_end), (shown.keys(), set()), jobs=jobs, progress=progress)
-    photos = Photos.of(side.rows(shown), list(shown.values()))
     calibration, reason = _calibration(front_end.recipe.model)
+    near = None if calibration is None else calibration.near
+    photos = Photos.of(side.rows(shown), list(shown.values()), near=near)
     report = measure(photos, plan, calibration, chosen=chosen, step=step)
     return replace(
         report,
@@ -180,20 +182,21 @@ def measure(
         ConfigError: too few people can be enrolled, or nobody who is enrolled is asked about.
     """
     draws = list(protocols.draws(photos, plan, chosen))
+    usual = USUAL if calibration is None else calibration.usual
     total = len(draws) * (2 if plan.halves else 1)
     found: dict[Method, list[Outcome]] = {method: [] for method in METHODS}
     swapped: dict[Method, list[Outcome]] = {method: [] for method in METHODS}
     for done, trials in enumerate(draws):
         step(done, total)
         for method in METHODS:
-            contest = Contest(method, photos, trials)
+            contest = Contest(method, photos, trials, usual)
             fixed = {_PRODUCT: calibration.limit(FPIR, contest.faces())} if calibration else {}
             found[method].append(Outcome.of(contest, photos, fixed=fixed))
     for split in range(plan.draws if plan.halves else 0):
         step(len(draws) + split, total)
         sides = protocols.halves(photos, plan, split)
         for method in METHODS:
-            swapped[method].append(_other_half(method, photos, *sides))
+            swapped[method].append(_other_half(method, photos, sides, usual))
     step(total, total)
     methods = tuple(_method(method, found[method], swapped[method], plan.seed) for method in METHODS)
     return _report(photos, draws, methods)
@@ -207,11 +210,12 @@ def _calibration(model: str) -> tuple[Calibration | None, str | None]:
         return None, error.message
 
 
-def _other_half(method: Method, photos: Photos, first: Trial, second: Trial) -> Outcome:
+def _other_half(method: Method, photos: Photos, sides: tuple[Trial, Trial], usual: float) -> Outcome:
     """The second half's outcome at the thresholds that the first half's strangers give."""
-    nearest = Contest(method, photos, [first]).nearest()
+    first, second = sides
+    nearest = Contest(method, photos, [first], usual).nearest()
     fixed = {f"half {fpir:g}": rates.limit(nearest, fpir) for fpir in HALVES}
-    return Outcome.of(Contest(method, photos, [second]), photos, rates=(), fixed=fixed)
+    return Outcome.of(Contest(method, photos, [second], usual), photos, rates=(), fixed=fixed)
 
 
 def _method(method: Method, found: Sequence[Outcome], swapped: Sequence[Outcome], seed: int) -> MethodReport:

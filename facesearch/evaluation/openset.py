@@ -16,6 +16,7 @@ import numpy as np
 
 from facesearch.identify import knn, svm
 from facesearch.identify.decide import decide
+from facesearch.identify.normalize import USUAL
 from facesearch.identify.table import Enrolled
 
 if TYPE_CHECKING:
@@ -36,10 +37,13 @@ NEVER = np.iinfo(np.int64).max
 
 
 class Contest:
-    """Asks one method about a draw: one trial, or several whose probes together are those of one."""
+    """Asks one method about a draw: one trial, or several whose probes together are those of one.
 
-    def __init__(self, method: Method, photos: Photos, trials: Sequence[Trial]) -> None:
-        self._parts = [_Part(method, photos, trial) for trial in trials]
+    ``usual`` is that of the calibration (``normalize``).
+    """
+
+    def __init__(self, method: Method, photos: Photos, trials: Sequence[Trial], usual: float = USUAL) -> None:
+        self._parts = [_Part(method, photos, trial, usual) for trial in trials]
         self.probes = np.concatenate([trial.probes for trial in trials])
         """Rows of enrolled people's probes, (q,)."""
         self.strangers = np.concatenate([trial.strangers for trial in trials])
@@ -69,17 +73,17 @@ class Contest:
 class _Part:
     """One method and one trial; photos without a face are never asked about."""
 
-    def __init__(self, method: Method, photos: Photos, trial: Trial) -> None:
+    def __init__(self, method: Method, photos: Photos, trial: Trial, usual: float) -> None:
         seen = photos.seen
         gallery = trial.gallery[seen[trial.gallery]]
         self._photos, self._trial, self._seen, self._gallery = photos, trial, seen, gallery
         self._enrolled = Enrolled.of(photos.vectors[gallery], photos.people[gallery].tolist())
-        self._compare: Callable[..., Table] = knn.compare
+        self._compare: Callable[..., Table] = partial(knn.compare, usual=usual)
         self._machine: svm.Svm | None = None
         if method == "svm":
             learned = gallery if trial.left_out is None else np.setdiff1d(gallery, trial.left_out)
             self._machine = svm.train(photos.vectors[learned], photos.people[learned].tolist())
-            self._compare = partial(svm.compare, self._machine)
+            self._compare = partial(svm.compare, self._machine, usual=usual)
 
     def faces(self) -> list[int]:
         return np.diff(np.append(self._enrolled.starts, len(self._enrolled.vectors))).tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from facesearch.evaluation.calibration import measure
+from facesearch.evaluation.calibration import CalibrationReport, measure, measure_vectors
 from facesearch.evaluation.faces import people_tree
 from facesearch.evaluation.pairs import read_pairs
 from facesearch.models import local
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from facesearch.evaluation.calibration import CalibrationReport
+    import numpy as np
+    from numpy.typing import NDArray
+
     from facesearch.models.local import LocalModel
+    from facesearch.pipeline import FrontEnd
     from facesearch.pipeline.adding import Wishes
 
 
@@ -26,6 +29,18 @@ class Known:
     """Photos and who is in them, and what they are called in a calibration."""
 
     people: dict[Path, str]
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFaces:
+    """Faces of known people, wherever they are, and what they are called in a calibration.
+
+    ``embed`` takes a front end, photos at once and ``progress``; it gives unit rows (n, dim), the person of each, and
+    how many faces could not be read.
+    """
+
+    embed: Callable[[FrontEnd, int | None, Callable[[int, int, str], None]], tuple[NDArray[np.float32], list[str], int]]
     data: str
 
 
@@ -55,7 +70,7 @@ def known_people(folder: Path, pairs: Path | None = None, data: str | None = Non
 def add(
     file: Path,
     wishes: Wishes,
-    known: Known | None = None,
+    known: Known | KnownFaces | None = None,
     *,
     replacing: bool = False,
     scope: Scope = Scope(),  # noqa: B008 - a constant
@@ -67,7 +82,7 @@ def add(
     Args:
         file: ONNX.
         wishes: what the user says of it.
-        known: photos to measure it on; None to leave it uncalibrated, so that it decides nothing.
+        known: photos or faces to measure it on; None to leave it uncalibrated, so that it decides nothing.
         replacing: take the place of one of the same name.
         scope: how faces are looked for in these photos.
         jobs: photos at once; None for one a core.
@@ -91,7 +106,7 @@ def add(
 
 def calibrate(
     name: str,
-    known: Known,
+    known: Known | KnownFaces,
     *,
     scope: Scope = Scope(),  # noqa: B008
     jobs: int | None = None,
@@ -107,8 +122,15 @@ def calibrate(
     return model, _measure(model, known, scope, jobs, told)
 
 
-def _measure(model: LocalModel, known: Known, scope: Scope, jobs: int | None, told: Told) -> CalibrationReport:
+def _measure(
+    model: LocalModel, known: Known | KnownFaces, scope: Scope, jobs: int | None, told: Told
+) -> CalibrationReport:
     front_end = make_front_end(model=model, scope=scope, tell=told.tell)
-    report = measure(known.people, front_end, data=known.data, splits=0, jobs=jobs, progress=told.progress)
+    if isinstance(known, Known):
+        report = measure(known.people, front_end, data=known.data, splits=0, jobs=jobs, progress=told.progress)
+    else:
+        vectors, labels, left_out = known.embed(front_end, jobs, told.progress)
+        found, checked = measure_vectors(vectors, labels, front_end.recipe, data=known.data, splits=0)
+        report = CalibrationReport(found, checked, left_out)
     local.keep_calibration(model, report.calibration.as_json())
     return report

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facesearch.errors import ConfigError
-from facesearch.identify.shots import shots
+from facesearch.identify.calibration import built_in
+from facesearch.identify.shots import NEAR, shots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,8 +37,15 @@ class Photos:
     groups: NDArray[np.int64]
 
     @classmethod
-    def of(cls, vectors: NDArray[np.float32], people: Sequence[str] | NDArray[np.str_]) -> Photos:
+    def of(
+        cls, vectors: NDArray[np.float32], people: Sequence[str] | NDArray[np.str_], *, near: float | None = NEAR
+    ) -> Photos:
         """Find the near-duplicates of labelled photos.
+
+        Args:
+            vectors: of the photos.
+            people: who is in each.
+            near: ``Calibration.near``; None where there is no calibration, to go by the photos themselves.
 
         Raises:
             ValueError: there are not as many labels as rows.
@@ -45,7 +53,8 @@ class Photos:
         if len(vectors) != len(people):
             raise ValueError(f"{len(people)} labels for {len(vectors)} photos")
         labels = np.asarray(people, dtype=np.str_)
-        return cls(vectors, labels, _near_duplicates(vectors, labels))
+        near = _near(vectors, labels) if near is None else near
+        return cls(vectors, labels, _near_duplicates(vectors, labels, near))
 
     @property
     def seen(self) -> NDArray[np.bool_]:
@@ -234,11 +243,21 @@ def _chosen(photos: Photos, random: np.random.Generator, least: int, strangers: 
     return np.sort(random.permutation(able)[:left])
 
 
-def _near_duplicates(vectors: NDArray[np.float32], people: NDArray[np.str_]) -> NDArray[np.int64]:
+def _near(vectors: NDArray[np.float32], people: NDArray[np.str_]) -> float:
+    """What ``Calibration.near`` would be, from one pair of photos after the other of each person."""
+    order = np.argsort(people, kind="stable")
+    same = people[order][1:] == people[order][:-1]
+    one, other = vectors[order[:-1][same]], vectors[order[1:][same]]
+    apart = 2 - 2 * np.einsum("ij,ij->i", one, other, dtype=np.float64)
+    apart = apart[np.isfinite(apart)]
+    return float(NEAR * np.median(apart) / built_in().half) if len(apart) else NEAR
+
+
+def _near_duplicates(vectors: NDArray[np.float32], people: NDArray[np.str_], near: float) -> NDArray[np.int64]:
     """The group of each photo, (n,); who is near to one of a group is in it."""
     groups = np.arange(len(people))
     order = np.argsort(people, kind="stable")
     starts = np.flatnonzero(np.append(True, people[order][1:] != people[order][:-1]))
     for rows in np.split(order, starts[1:]):
-        groups[rows] = rows[shots(vectors[rows])]
+        groups[rows] = rows[shots(vectors[rows], near)]
     return groups

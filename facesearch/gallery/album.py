@@ -77,17 +77,18 @@ def read_album(store: Store, recipe: Recipe) -> Album:
     )
 
 
-def sharing(album: Album) -> tuple[Pairs, int]:
+def sharing(album: Album, cut: float = CUT) -> tuple[Pairs, int]:
     """Pairs of faces that share a photo, and how many of them were left out because they are known to be one person.
 
-    Who is who is taken from the enrolled faces, and from clusters where there are none.
+    Who is who is taken from the enrolled faces, and where there are none from clusters, which are ``cut`` as
+    ``clusters.CUT`` says for the embedder.
     """
     shared = {photo: rows for photo, rows in album.by_photo().items() if len(rows) > 1}
     rows = np.array([row for some in shared.values() for row in some], dtype=np.int64)
     photos = np.array([photo for photo, some in shared.items() for _ in some], dtype=np.int64)
     people = np.full(len(album.faces), -1, dtype=np.int64)
     people[rows] = _people(
-        cluster(album.vectors[rows], photos, threshold=CUT), [album.person_ids[row] for row in rows.tolist()]
+        cluster(album.vectors[rows], photos, threshold=cut), [album.person_ids[row] for row in rows.tolist()]
     )
     of = np.array([photo for photo, some in shared.items() for _ in combinations(some, 2)], dtype=np.int64)
     both = np.array([two for some in shared.values() for two in combinations(some, 2)], dtype=np.int64).reshape(-1, 2)

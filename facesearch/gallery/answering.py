@@ -14,6 +14,7 @@ from facesearch.gallery.training import chosen_method, trained_svm
 from facesearch.identify import knn, svm
 from facesearch.identify.calibration import FPIR
 from facesearch.identify.decide import decide
+from facesearch.identify.normalize import USUAL
 from facesearch.images.quality import doubt
 from facesearch.store.region import pair_up, to_stored
 from facesearch.types import Answer, Candidate, Match, Probe
@@ -81,7 +82,7 @@ def who(
     seen: Seen,
     *,
     evidence: EvidenceCache,
-    calibration: Calibration,
+    calibration: Calibration | None,
     method: Method,
     fpir: float | None,
     threshold: float | None,
@@ -89,7 +90,7 @@ def who(
     train: bool,
     without: Collection[str] = (),
 ) -> tuple[Answer, ...]:
-    """Name the faces of a probe, left to right; see ``Gallery.who``."""
+    """Name the faces of a probe, left to right; see ``Gallery.who``. Without a calibration there is a threshold."""
     if method not in get_args(Method):
         raise ConfigError(f"no method {method!r}", hint=f"methods: {', '.join(get_args(Method))}")
     if fpir is not None and threshold is not None:
@@ -102,11 +103,16 @@ def who(
         several = seen.photo_id is not None and seen.photo_id in store.marked("collage")
     photos = range(len(seen.faces)) if several else [0] * len(seen.faces)
     probes = seen.analysis.vectors
-    plain = threshold is not None
-    rate = FPIR if fpir is None else fpir
-    limit = calibration.limit(rate, known.sizes) if threshold is None else threshold
-    if method == "auto":
-        method = "knn" if plain else chosen_method(store, front_end.recipe, known.mark, calibration, rate).method
+    plain, usual = threshold is not None, USUAL if calibration is None else calibration.usual
+    if threshold is not None:
+        method, limit = ("knn" if method == "auto" else method), threshold
+    elif calibration is not None:
+        rate = FPIR if fpir is None else fpir
+        limit = calibration.limit(rate, known.sizes)
+        if method == "auto":
+            method = chosen_method(store, front_end.recipe, known.mark, calibration, rate).method
+    else:
+        raise ValueError("a rate needs a calibration")
     machine = None
     if method == "svm":
         machine = trained_svm(
@@ -117,13 +123,15 @@ def who(
         votes = knn.K if k is None else k
         if votes < 1:
             raise ConfigError(f"k must be 1 or more, not {votes}")
-        table = knn.compare(probes, known.faces, threshold=limit, plain=plain, k=votes, usable=usable)
+        table = knn.compare(probes, known.faces, threshold=limit, usual=usual, plain=plain, k=votes, usable=usable)
     else:
-        table = svm.compare(machine, probes, known.faces, threshold=limit, plain=plain, usable=usable)
+        table = svm.compare(machine, probes, known.faces, threshold=limit, usual=usual, plain=plain, usable=usable)
     answers = []
     for face, decision in zip(seen.faces, decide(table, photos), strict=True):
-        fpir = None if decision.normalized is None else calibration.fpir(decision.normalized, known.sizes)
-        answers.append(replace(_answer(face, decision, method, known.names), fpir=fpir))
+        answer = _answer(face, decision, method, known.names)
+        if calibration is not None and decision.normalized is not None:
+            answer = replace(answer, fpir=calibration.fpir(decision.normalized, known.sizes))
+        answers.append(answer)
     return tuple(answers)
 
 

@@ -10,10 +10,13 @@ import numpy as np
 
 from facesearch.errors import ConfigError, ModelError
 from facesearch.gallery import album
+from facesearch.gallery.clusters import CUT
 from facesearch.identify.album import NEAR, fit
-from facesearch.identify.calibration import Calibration, built_in, calibration_of
+from facesearch.identify.calibration import Calibration, calibration_if_any, calibration_of
+from facesearch.models.registry import MODELS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -66,8 +69,15 @@ class AlbumCalibration:
         return best, low, high
 
 
-def current(store: Store) -> Calibration:
+def current(store: Store, tell: Callable[[str], None] = lambda _: None) -> Calibration:
     """The calibration that answers come from: the album's own for the active recipe, else the built-in one.
+
+    The album's own is a distance from the model's. Where the model was calibrated anew since, it means nothing, and the
+    model's is taken.
+
+    Args:
+        store: of the gallery.
+        tell: takes a line where the album's own is not used any more.
 
     Raises:
         ModelError: what is stored is not a calibration.
@@ -78,17 +88,23 @@ def current(store: Store) -> Calibration:
     if document is None:
         return known
     try:
-        return known.shifted(float(json.loads(document)["shift"]))
-    except (ValueError, KeyError, TypeError) as exc:
+        held = json.loads(document)
+        found = known.shifted(float(held["shift"]))
+        beside = held.get("beside")
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise ModelError(
             "calibration", f"the gallery's own cannot be read: {exc}", hint="facesearch calibrate --reset"
         ) from exc
+    # What was not written down is from a version whose models could not be calibrated anew.
+    if beside != known.digest() and (beside is not None or known.model not in MODELS):
+        tell(f"{known.model} is calibrated anew: the album's own calibration is not used until facesearch calibrate")
+        return known
+    return found
 
 
 def far_as(store: Store, distance: float) -> float:
     """The distance of this gallery's embedder at which pairs of strangers are as rare as at one of the default's."""
-    known, usual = _known(store), built_in()
-    return distance if known is usual else known.threshold(usual.far(distance))
+    return _known(store).as_rare_as(distance)
 
 
 def calibrated(store: Store) -> bool:
@@ -100,6 +116,11 @@ def calibrated(store: Store) -> bool:
     return True
 
 
+def uncalibrated(store: Store) -> bool:
+    """Whether the embedder is the user's, and nobody has measured what its distances mean."""
+    return calibration_if_any(_active(store)) is None
+
+
 def calibrate(store: Store) -> AlbumCalibration:
     """Measure the album, and keep the result; see ``Gallery.calibrate``.
 
@@ -108,8 +129,8 @@ def calibrate(store: Store) -> AlbumCalibration:
     """
     recipe = _recipe(store)
     held = album.read_album(store, recipe)
-    pairs, same_person = album.sharing(held)
     known = calibration_of(recipe)
+    pairs, same_person = album.sharing(held, known.as_rare_as(CUT))
     measured = fit(pairs, known)
     threshold = known.shifted(measured.shift).threshold()
     photo_ids = {face.photo_id for face in held.faces if face.photo_id is not None}
@@ -118,7 +139,7 @@ def calibrate(store: Store) -> AlbumCalibration:
     with store.writing():
         if store.state().recipe != recipe.key:
             raise ConfigError("the gallery was moved to other models or settings meanwhile", hint="run it again")
-        store.save_calibration(recipe.key, _document(measured))
+        store.save_calibration(recipe.key, _document(measured, known))
         other = bool(store.calibrated().keys() - {recipe.key})
     return AlbumCalibration(
         fit=measured,
@@ -162,9 +183,13 @@ def draw(found: AlbumCalibration, target: Path) -> None:
 
 def _known(store: Store) -> Calibration:
     """What comes with the embedder of the active recipe."""
+    return calibration_of(_active(store))
+
+
+def _active(store: Store) -> Recipe | None:
     with store.reading():
         active = store.state().recipe
-        return calibration_of(next((one for one in store.recipes() if one.key == active), None))
+        return next((one for one in store.recipes() if one.key == active), None)
 
 
 def _recipe(store: Store) -> Recipe:
@@ -176,9 +201,9 @@ def _recipe(store: Store) -> Recipe:
     return found[0]
 
 
-def _document(measured: Fit) -> str:
+def _document(measured: Fit, known: Calibration) -> str:
     facts = {name: value for name, value in asdict(measured).items() if not isinstance(value, np.ndarray)}
-    return json.dumps(facts)
+    return json.dumps({**facts, "beside": known.digest()})
 
 
 def _one_person(apart: NDArray[np.float64], threshold: float, owners: NDArray[np.int64] | None) -> OnePerson:

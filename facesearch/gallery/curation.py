@@ -16,6 +16,7 @@ from facesearch.gallery import (
     people,
     pictures,
     portrait,
+    rereading,
     reviewing,
     scanning,
     suggesting,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from facesearch.gallery.people import Enrolment
     from facesearch.gallery.portrait import Portrait
     from facesearch.gallery.receipt import Receipt
+    from facesearch.gallery.rereading import EnrolledPhoto
     from facesearch.gallery.reviewing import Review
     from facesearch.gallery.suggesting import Suggestions
     from facesearch.gallery.summary import AlbumSummary
@@ -140,6 +142,13 @@ class GalleryCuration(GalleryDecisions):
             NotFoundError: there is no such person.
         """
         return people.faces_of(self._store, self.front_end, person_id)
+
+    def enrolled_photos(self) -> tuple[EnrolledPhoto, ...]:
+        """Every photo with its enrolled faces, those aside that were given automatically and not confirmed.
+
+        ``rereading.read_enrolled`` cuts them out again. No models are needed.
+        """
+        return rereading.enrolled_photos(self._store)
 
     def find(
         self,

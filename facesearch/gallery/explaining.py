@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 AT_ONCE = 8
 """Faces between two calls of ``progress``: with the default two crops each, one batch of FaceNet."""
 
-_BIN = 0.04
-"""Width of the bins of ``curves`` in distance: two steps of the built-in calibration's table."""
-
 
 def explain(
     front_end: FrontEnd,
@@ -154,9 +151,10 @@ def draw_explanation(
 
 def curves(calibration: Calibration) -> Curves:
     """How many pairs of strangers and of one person lie at each distance, as far as a calibration tells."""
-    first = max(calibration.pairs.distances[0] + calibration.shift, _BIN)
-    edges = np.concatenate([[0.0], np.arange(first, 4.0, _BIN), [4.0]])
-    shares = [np.diff([0.0, *(rate(float(edge)) for edge in edges[1:])]) for rate in (calibration.far, calibration.tar)]
+    places = np.array(calibration.pairs.distances)
+    wide = 2 * float(np.median(np.diff(places)))  # single steps of a table are too ragged
+    edges = np.concatenate([[0.0], np.arange(max(places[0] + calibration.shift, wide), 4.0, wide), [4.0]])
+    shares = [np.diff([0.0, *rates(edges[1:])]) for rates in (calibration.fars, calibration.tars)]
     return Curves(edges, shares[0] / np.diff(edges), shares[1] / np.diff(edges))
 
 

@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facesearch.errors import PhotoError
-from facesearch.gallery import answering, explaining, explaining_people, pictures, training, verification
+from facesearch.gallery import (
+    answering,
+    calibrating,
+    explaining,
+    explaining_people,
+    pictures,
+    training,
+    verification,
+)
 from facesearch.gallery.curation import GalleryCuration
 from facesearch.gallery.opening import quiet
 from facesearch.identify.calibration import FPIR
@@ -19,6 +27,7 @@ if TYPE_CHECKING:
     from facesearch.gallery.explaining import Progress
     from facesearch.gallery.opening import Photo
     from facesearch.gallery.training import Training
+    from facesearch.identify.calibration import Calibration
     from facesearch.types import Answer, Explanation, Face, Probe, Verdict
 
 
@@ -34,7 +43,7 @@ class Gallery(GalleryCuration):
         self, a: Photo, b: Photo, *, far: float | None = None, threshold: float | None = None, strict: bool = False
     ) -> Verdict:
         """Whether two photos show the same person; see ``verification.verify``."""
-        calibration = self.calibration
+        calibration = self._meaning(threshold)
         return verification.verify(
             self.front_end, Path(a), Path(b), far=far, threshold=threshold, calibration=calibration, strict=strict
         )
@@ -58,7 +67,8 @@ class Gallery(GalleryCuration):
                 that ``train_svm`` found to be better.
             fpir: the share of strangers' faces that may get a name; None for 1e-2. The more people are enrolled, the
                 nearer a face must be.
-            threshold: squared distance to the nearest enrolled face beyond which nobody is named, instead of a rate.
+            threshold: squared distance to the nearest enrolled face beyond which nobody is named, instead of a rate; it
+                decides also where the embedder was not calibrated.
             k: how many enrolled faces vote; None for the default.
             train: let the SVM be trained where names changed; else k-NN answers instead.
             without: ids of people who are out of the question, as if they were not enrolled.
@@ -66,6 +76,7 @@ class Gallery(GalleryCuration):
         Raises:
             PhotoError: the photo cannot be used.
             ConfigError: the rate is beyond the calibration, or both a rate and a threshold are given.
+            ModelError: the embedder was not calibrated, and no threshold is given.
         """
         return self._who(photo, method, fpir, threshold, k, train, without).answers
 
@@ -180,6 +191,12 @@ class Gallery(GalleryCuration):
         """Write a probe with boxes and names as PNG."""
         pictures.draw_answers(photo, Path(target), max_megapixels=self.front_end.max_megapixels)
 
+    def _meaning(self, threshold: float | None) -> Calibration | None:
+        """What distances mean; None where nobody has measured it and a threshold decides without."""
+        if threshold is not None and calibrating.uncalibrated(self._store):
+            return None
+        return self.calibration
+
     def _who(
         self,
         photo: Photo,
@@ -197,7 +214,7 @@ class Gallery(GalleryCuration):
             front_end,
             seen,
             evidence=self._evidence,
-            calibration=self.calibration,
+            calibration=self._meaning(threshold),
             method=method,
             fpir=fpir,
             threshold=threshold,

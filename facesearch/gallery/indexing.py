@@ -6,10 +6,11 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from facesearch.errors import PhotoError
+from facesearch.errors import ConfigError, PhotoError
 from facesearch.gallery import scanning
 from facesearch.gallery.interrupts import held_back
 from facesearch.gallery.recipes import take_recipe
+from facesearch.gallery.sharing import Shared
 from facesearch.images.formats import decoder_version
 from facesearch.pipeline import Analysis, analyse_many
 from facesearch.store.values import NewAnalysis, NewPhoto
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from facesearch.gallery.cache import Cache
-    from facesearch.images.load import LoadedPhoto
     from facesearch.pipeline import FrontEnd, Runner
-    from facesearch.store.claims import Claims
     from facesearch.store.store import Store
     from facesearch.store.values import FileStamp, KnownFile
 
@@ -39,7 +38,7 @@ POLL_SECONDS = 1.0
 
 @dataclass(slots=True)
 class _Tally:
-    new: int = 0
+    new: list[FileStamp] = field(default_factory=list)
     added: int = 0
     skipped: int = 0
     no_face: int = 0
@@ -71,11 +70,12 @@ def index_photos(
     cache.tidy()
     tally = _Tally()
     todo = list(_pending(store, front_end, paths, tally, retry=retry, reprocess=reprocess))
-    cache.expect(tally.new)
+    _expect(store, cache, tally.new)
     progress(0, len(todo), "")
     try:
         with store.claiming() as claims:
-            run = _Run(store, front_end, cache, claims, tally, jobs, runner, address, reprocess, progress, len(todo))
+            shared = Shared(store, claims, front_end.recipe.key, reprocess)
+            run = _Run(store, front_end, cache, shared, tally, jobs, runner, address, progress, len(todo))
             run.analyse(todo)
             run.await_others()
     except KeyboardInterrupt:
@@ -107,12 +107,26 @@ def _pending(
             or reprocess
             or not file.is_current(stamp, recipe_key=front_end.recipe.key, decoder=decoder, retry=retry)
         ):
-            tally.new += file is None
+            if file is None:
+                tally.new.append(stamp)
             yield stamp
         elif file.error is not None:
             tally.failed.append(Failure(str(file.path), file.error))
         else:
             tally.skipped += 1
+
+
+def _expect(store: Store, cache: Cache, new: list[FileStamp]) -> None:
+    """Refuse a run whose faces would not fit; see ``Cache.expect``."""
+    try:
+        cache.expect(len(new))
+    except ConfigError:
+        # Files that were moved, or copied with their time, are no new photos. All known files are a lot to read.
+        known = store.stamps()
+        fewer = [stamp for stamp in new if (stamp.size, stamp.mtime_ns) not in known]
+        if len(fewer) == len(new):
+            raise
+        cache.expect(len(fewer))
 
 
 @dataclass(slots=True)
@@ -123,30 +137,28 @@ class _Run:
         total: files to do; ``came`` of them have a result, and of those ``waiting`` must be looked at again.
         put_off: photos that were not analysed, because somebody else was at it, and that the gallery did not hold yet
             when it was last written to.
-        elsewhere: pixel hashes of such photos whose results have not come yet.
     """
 
     store: Store
     front_end: FrontEnd
     cache: Cache
-    claims: Claims
+    shared: Shared
     tally: _Tally
     jobs: int | None
     runner: Runner
     address: str | None
-    reprocess: bool
     progress: Progress
     total: int
     came: int = 0
     waiting: int = 0
     put_off: list[tuple[FileStamp, Analysis]] = field(default_factory=list)
-    elsewhere: set[str] = field(default_factory=set)
 
     def analyse(self, todo: list[FileStamp]) -> None:
         """Analyse photos and write what was found."""
         paths = [stamp.root / stamp.relative for stamp in todo]
+        known = self.shared.is_known
         results = analyse_many(
-            self.front_end, paths, known=self.is_known, jobs=self.jobs, runner=self.runner, address=self.address
+            self.front_end, paths, known=known, jobs=self.jobs, runner=self.runner, address=self.address
         )
         group: list[tuple[FileStamp, Analysis | PhotoError]] = []
         opened = time.monotonic()
@@ -154,8 +166,9 @@ class _Run:
             for stamp, (path, result) in zip(todo, results, strict=True):
                 group.append((stamp, result))
                 self.came += 1
-                if isinstance(result, Analysis) and result.photo.pixel_hash in self.elsewhere:
-                    self.elsewhere.discard(result.photo.pixel_hash)
+                if isinstance(result, PhotoError):
+                    self.shared.failed(path)
+                elif self.shared.came(result.photo):
                     self.waiting += 1
                 if len(group) >= GROUP_PHOTOS or time.monotonic() - opened > GROUP_SECONDS:
                     # Taken away first: what cannot be written is not tried again below.
@@ -168,47 +181,21 @@ class _Run:
             results.close()
             if group:
                 self.write(group)
-        # What is left was claimed for photos that failed.
-        self.claims.tidy()
-
-    def is_known(self, photo: LoadedPhoto) -> bool:
-        """Whether to leave a photo alone: the gallery holds it, or somebody else is working on it. Else claims it."""
-        if self.reprocess:
-            # Everybody who asked for that gets it: what the gallery holds does not say when it was done.
-            return False
-        if self.holds([photo]):
-            return True
-        if not self.claims.take(photo.pixel_hash):
-            self.elsewhere.add(photo.pixel_hash)
-            return True
-        if self.claims.shared and self.holds([photo]):
-            # Somebody wrote it, and gave the claim back, between the two questions.
-            self.claims.drop(photo.pixel_hash)
-            return True
-        return False
-
-    def holds(self, photos: list[LoadedPhoto]) -> set[str]:
-        """The pixel hashes of those photos in which there is nothing to find any more."""
-        held = self.store.held([photo.pixel_hash for photo in photos])
-        key = self.front_end.recipe.key
-        return {
-            photo.pixel_hash
-            for photo in photos
-            if photo.pixel_hash in held and held[photo.pixel_hash].is_current(key, photo.orientation)
-        }
+        # What is left was claimed for photos that others wrote meanwhile, or that were not looked at to the end.
+        self.shared.claims.tidy()
 
     def write(self, group: list[tuple[FileStamp, Analysis | PhotoError]]) -> None:
         """Write results, and the places of photos that were put off, where the gallery holds them now."""
         if group or self.put_off:
             everything = [*self.put_off, *group]
-            self.put_off = _write(self.store, self.front_end, everything, self.tally, reprocess=self.reprocess)
+            self.put_off = _write(self.store, self.front_end, everything, self.tally, reprocess=self.shared.everything)
             self.waiting = len(self.put_off)
 
     def await_others(self) -> None:
         """Stay until nothing is put off: take in what others wrote, and analyse what they gave up."""
         while self.put_off:
             stamp = self.put_off[0][0]
-            if self.holds([result.photo for _, result in self.put_off]):
+            if self.shared.holds([result.photo for _, result in self.put_off]):
                 self.write([])
             elif free := self._free():
                 self.analyse(free)
@@ -218,7 +205,7 @@ class _Run:
 
     def _free(self) -> list[FileStamp]:
         """Take those photos that nobody is working on any more off ``put_off``."""
-        theirs = self.claims.theirs([result.photo.pixel_hash for _, result in self.put_off])
+        theirs = self.shared.claims.theirs([result.photo.pixel_hash for _, result in self.put_off])
         free = [stamp for stamp, result in self.put_off if result.photo.pixel_hash not in theirs]
         self.put_off = [pair for pair in self.put_off if pair[1].photo.pixel_hash in theirs]
         self.came -= len(free)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facesearch.identify.normalize import OTHERS, USUAL, evidence, normalized
+from facesearch.identify.normalize import OTHERS, evidence, normalized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +22,6 @@ BLOCK = 512
 
 ROUNDS = 20
 """Iterations after which the share of known people hardly moves."""
-
-_GRID = np.linspace(-0.5, 3.0, 71)
-"""Normalized distances at which the calibration is read; between them it is straight."""
 
 
 class Likeness:
@@ -68,13 +65,14 @@ class Likeness:
 
 
 def beside_others(
-    table: NDArray[np.float32], own: NDArray[np.int64]
+    table: NDArray[np.float32], own: NDArray[np.int64], usual: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The evidence for one person each, and the normalized distance that it comes to beside everybody else.
 
     Args:
         table: evidence (P, n), infinite where somebody is out of the question; P may not be 0.
         own: the row of the person that is meant for each of the n columns.
+        usual: that of the calibration (``identify.normalize``).
     """
     count = min(OTHERS + 1, len(table))
     nearest = np.partition(table, count - 1, axis=0)[:count].T.astype(np.float64)  # (n, count)
@@ -85,7 +83,7 @@ def beside_others(
     place = np.where(among, (nearest == mine[:, None]).argmax(axis=1), count - 1)
     kept = np.arange(count) != place[:, None]
     others = nearest[kept].reshape(len(nearest), count - 1)
-    return mine, normalized(np.hstack([mine[:, None], others]))[:, 0]
+    return mine, normalized(np.hstack([mine[:, None], others]), usual)[:, 0]
 
 
 def chance_of_person(
@@ -111,9 +109,8 @@ def chance_of_person(
         beside: the normalized distance, (n,).
         sizes: how many enrolled faces each person has.
     """
-    rates = np.log([calibration.fpir(float(at), sizes) for at in _GRID])
-    wrong = np.exp(np.interp(np.where(np.isfinite(beside), beside, _GRID[-1]), _GRID, rates))
-    miss, known = _miss(calibration, apart), 0.5
+    wrong = calibration.fpirs(beside, sizes)
+    miss, known = 1 - calibration.tars(apart), 0.5
     for _ in range(ROUNDS):
         chance = _odds(known * miss, (1 - known) * wrong)
         known = float((1 + chance.sum()) / (2 + len(chance)))
@@ -126,20 +123,15 @@ def chance_of_pair(calibration: Calibration, apart: NDArray[np.float64], groups:
     As ``chance_of_person``, with ``wrong = min(1, groups · FAR(distance))``: each group has that many others to be near
     to by chance (Boole's inequality).
     """
-    rates = np.log([calibration.far(float(at)) for at in _GRID])
-    wrong = np.minimum(1.0, groups * np.exp(np.interp(apart, _GRID, rates)))
-    return _odds(_miss(calibration, apart), wrong)
+    wrong = np.minimum(1.0, groups * calibration.fars(apart))
+    return _odds(1 - calibration.tars(apart), wrong)
 
 
 def widest_pair(calibration: Calibration, groups: int, sure: float) -> float:
     """The largest mean distance at which two of so many groups are one person with a chance of ``sure``; 0 if none."""
-    likely = _GRID[chance_of_pair(calibration, _GRID, groups) >= sure]
+    measured = np.array(calibration.pairs.distances) + calibration.shift
+    likely = measured[chance_of_pair(calibration, measured, groups) >= sure]
     return float(likely.max(initial=0.0))
-
-
-def _miss(calibration: Calibration, apart: NDArray[np.float64]) -> NDArray[np.float64]:
-    shares = [1 - calibration.tar(float(at)) for at in _GRID]
-    return np.interp(np.where(np.isfinite(apart), np.minimum(apart, USUAL * 2), USUAL * 2), _GRID, shares)
 
 
 def _odds(miss: NDArray[np.float64], wrong: NDArray[np.float64]) -> NDArray[np.float64]:

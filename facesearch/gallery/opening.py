@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from facesearch.config import default_gallery, gallery_place, settings
+from facesearch.detection.plugged import PluggedDetector
 from facesearch.errors import ConfigError, StoreError
 from facesearch.gallery import calibrating, forgetting, milvus_place
 from facesearch.gallery.cache import FILE_NAME, IndexCache
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from facesearch.detection.base import Detector
     from facesearch.identify.calibration import Calibration
     from facesearch.pipeline import Engine
     from facesearch.store.erasure import Erased
@@ -62,6 +64,7 @@ class OpenGallery:
         self._memory_budget = memory_budget
         self._before_rename = before_rename
         self._tell = tell
+        self._told: set[str] = set()
         self._caches: dict[str, IndexCache | ServerCache | MilvusCache] = {}
         self._evidence = EvidenceCache(store)
         self._completed: Erased | None = None
@@ -82,6 +85,7 @@ class OpenGallery:
         min_face: float | None = None,
         thorough: bool = False,
         device: str = "auto",
+        detector: Detector | None = None,
         tell: Callable[[str], None] = quiet,
     ) -> Self:
         """Open a gallery. One that an earlier version made goes on with that version's recipe; see ``reindex``.
@@ -103,17 +107,19 @@ class OpenGallery:
                 None for 1/25.
             thorough: look for crowds, and embed each face of a *new* gallery from more crops.
             device: what runs the networks, a name of ``models.device``.
+            detector: one of the user's own; None for the built-in one. A gallery goes on with the detector that found
+                its faces, which must be given each time. Several processes look for faces where it can be pickled.
             tell: takes a line of progress while models are fetched on the first use, or a server's index is made.
 
         Raises:
             NotFoundError: there is no gallery, and none was to be made.
             StoreError: it cannot be opened.
-            ConfigError: no such index, or the settings cannot be used.
+            ConfigError: no such index, or the settings or the detector cannot be used.
         """
+        own = None if detector is None else PluggedDetector(detector)
+        scope = Scope(min_face, thorough, device, threads, max_megapixels, own)
         kind = _known_index(settings().index or DEFAULT_INDEX if index is None else index)
         store = Store.open(default_gallery() if folder is None else gallery_place(folder), create=create)
-
-        scope = Scope(min_face, thorough, device, threads, max_megapixels)
         opened = cls(
             store,
             lambda: make_front_end(engine=engine, model=model or _own_model(store), scope=scope, tell=tell),
@@ -173,7 +179,7 @@ class OpenGallery:
         Raises:
             ModelError: what is stored is not a calibration.
         """
-        return calibrating.current(self._store)
+        return calibrating.current(self._store, self._tell_once)
 
     @property
     def threshold(self) -> float:
@@ -185,6 +191,11 @@ class OpenGallery:
         """The name of the embedder that made the vectors; None where there are none."""
         active = self._store.state().recipe
         return next((embedder_of(one) for one in self._store.recipes() if one.key == active), None)
+
+    def _tell_once(self, line: str) -> None:
+        if line not in self._told:
+            self._told.add(line)
+            self._tell(line)
 
     def _drop_caches(self) -> None:
         for cache in self._caches.values():

@@ -17,7 +17,8 @@ from facesearch.errors import ConfigError, NotFoundError
 from facesearch.gallery.answering import look_at
 from facesearch.gallery.places import place_of
 from facesearch.gallery.verification import the_face
-from facesearch.identify.folders import choose_faces
+from facesearch.identify.calibration import calibration_if_any
+from facesearch.identify.folders import FITS, choose_faces
 from facesearch.images.quality import doubt, is_low
 from facesearch.store.people import fold
 from facesearch.types import Match
@@ -196,5 +197,7 @@ def _faces_for_folder(store: Store, front_end: FrontEnd, name: str, photo_ids: l
         most_prominent(some, photos[photo_id].width, photos[photo_id].height) if some else 0
         for photo_id, some in zip(photo_ids, candidates, strict=True)
     ]
-    chosen = choose_faces(stacks, prominent)
+    meaning = calibration_if_any(front_end.recipe)
+    # Where nobody knows what is near, no face of a group photo is known to fit.
+    chosen = choose_faces(stacks, prominent, fits=0.0 if meaning is None else meaning.as_rare_as(FITS))
     return [some[place].id or 0 for some, place in zip(candidates, chosen, strict=True) if place is not None]

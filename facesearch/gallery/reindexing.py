@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from facesearch.errors import PhotoError
 from facesearch.gallery import indexing
 from facesearch.gallery.interrupts import held_back
-from facesearch.gallery.places import faces_now
+from facesearch.gallery.rereading import NO_FILE, read_again, side_by_side, with_faces
 from facesearch.models.runtime import cores
 from facesearch.types import Failure, ReindexReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -28,15 +24,7 @@ if TYPE_CHECKING:
     from facesearch.gallery.indexing import Progress
     from facesearch.images.load import LoadedPhoto
     from facesearch.store.store import Store
-    from facesearch.types import Face, Photo, Recipe
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-NO_FILE = "no file of this photo is known any more"
-
-PAGE = 256
-"""Photos whose faces are read from the store at once."""
+    from facesearch.types import Face, Recipe
 
 
 class FaceEmbedder(Protocol):
@@ -148,7 +136,8 @@ def _embed(
     store: Store, front_end: FaceEmbedder, todo: list[int], tally: _Tally, *, jobs: int | None, progress: Progress
 ) -> None:
     """Embed the faces of photos and commit them in groups."""
-    results = _side_by_side(lambda photo: _embed_photo(front_end, *photo), _with_faces(store, todo), jobs or cores())
+    read = front_end.embed_faces
+    results = side_by_side(lambda photo: read_again(read, *photo), with_faces(store, todo), jobs or cores())
     group: list[tuple[list[Face], NDArray[np.float32]]] = []
     opened = time.monotonic()
     done = 0
@@ -174,45 +163,3 @@ def _write(store: Store, group: list[tuple[list[Face], NDArray[np.float32]]], re
     if group:
         faces = [face for some, _ in group for face in some]
         tally.faces += store.add_vectors(faces, np.concatenate([vectors for _, vectors in group]), recipe)
-
-
-def _with_faces(store: Store, photo_ids: list[int]) -> Iterator[tuple[Photo, list[Face]]]:
-    """Photos with all their faces; those that were forgotten meanwhile are left out."""
-    for start in range(0, len(photo_ids), PAGE):
-        page = photo_ids[start : start + PAGE]
-        with store.reading():
-            photos, faces = store.photos(page), store.faces_of_photos(page)
-        yield from ((photos[i], faces[i]) for i in page if i in photos and faces[i])
-
-
-def _embed_photo(front_end: FaceEmbedder, photo: Photo, faces: list[Face]) -> NDArray[np.float32] | Failure:
-    """Vectors (n, dim) of a photo's faces, from the first of its files that still holds it."""
-    error = NO_FILE
-    for path in photo.paths:
-        try:
-            return front_end.embed_faces(Path(path), partial(faces_now, photo, faces, path))
-        except PhotoError as exc:
-            error = exc.reason
-        except MemoryError:
-            error = "needs more memory than there is"
-    return Failure(photo.paths[0] if photo.paths else f"photo {photo.id}", error)
-
-
-def _side_by_side(
-    function: Callable[[Item], Result], items: Iterator[Item], workers: int
-) -> Generator[tuple[Item, Result]]:
-    """Each item with what the function makes of it, in order; only a few items a worker are taken ahead."""
-    waiting: deque[tuple[Item, Future[Result]]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="photo") as pool:
-        try:
-            for item in items:
-                waiting.append((item, pool.submit(function, item)))
-                if len(waiting) > 2 * workers:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            while waiting:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        finally:
-            for _, future in waiting:
-                future.cancel()

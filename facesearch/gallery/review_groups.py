@@ -118,7 +118,7 @@ class Groups:
         own[places] = owners
         nobody = ~np.isfinite(apart.min(axis=0))
         nobody[places] = False
-        distances, beside = beside_others(by_group, own)
+        distances, beside = beside_others(by_group, own, self._calibration.usual)
         sizes = list(Counter(opened.enrolled.person_ids).values())
         chance = chance_of_person(self._calibration, distances, beside, sizes)
         chance[places] = np.maximum(chance[places], SURE)

@@ -51,7 +51,7 @@ def effort_for(state: GraphState | None, k: int) -> int | None:
 
 
 def maintain(table: VectorTable, least: int, tell: Callable[[str], None]) -> None:
-    """Make the graph where there are ``least`` vectors and none yet; measure it where that is due.
+    """Make the graph where there are ``least`` vectors and none yet, if pgvector can; measure it where that is due.
 
     A graph that cannot be searched well enough, after many changes perhaps, is made anew once; if that is no better,
     everything is compared until the gallery has grown.
@@ -118,7 +118,7 @@ def _due(table: VectorTable, least: int) -> bool:
     with table.reading() as view:
         state, count = view.graph(), view.count()
     if state is None:
-        return count >= least
+        return count >= least and table.graph.possible
     if not count:
         return False
     tuned = tuned_of(state)

@@ -12,7 +12,6 @@ from facesearch.gallery.review_pictures import matches_of
 from facesearch.identify import knn
 from facesearch.identify.calibration import FPIR
 from facesearch.identify.decide import decide
-from facesearch.identify.normalize import USUAL
 from facesearch.images.quality import is_low
 from facesearch.store.values import Enrolled
 
@@ -71,8 +70,8 @@ def suggestions(
             return Suggestions(person, (), fpir)
         known = evidence.current(recipe)
         limit = calibration.limit(fpir, known.sizes)
-        ids, photos, vectors = _near(store, recipe, person_id, known)
-    table = knn.compare(vectors, known.faces, threshold=limit)
+        ids, photos, vectors = _near(store, recipe, person_id, known, limit)
+    table = knn.compare(vectors, known.faces, threshold=limit, usual=calibration.usual)
     # In a collage two faces may be one person's; there each face has a photo number of its own.
     decisions = decide(table, photos)
     mine = [
@@ -113,9 +112,12 @@ def give(store: Store, found: Suggestions, calibration: Calibration, *, far: flo
 
 
 def _near(
-    store: Store, recipe: Recipe, person_id: str, known: Evidence
+    store: Store, recipe: Recipe, person_id: str, known: Evidence, limit: float
 ) -> tuple[list[int], list[int], np.ndarray[tuple[int, int], np.dtype[np.float32]]]:
-    """Ids, photos and vectors of the unnamed faces that may be the person: those worth comparing with everybody."""
+    """Ids, photos and vectors of the unnamed faces that may be the person: those worth comparing with everybody.
+
+    A normalized distance is never less than its evidence, so nobody whose evidence is beyond ``limit`` is within it.
+    """
     unnamed = store.unnamed(recipe)
     own = np.array([one == person_id for one in known.stored.person_ids], dtype=bool)
     if not own.any() or not len(unnamed.vectors):
@@ -132,7 +134,7 @@ def _near(
     chosen = [
         row
         for row, (face_id, photo) in enumerate(zip(unnamed.face_ids.tolist(), unnamed.photo_ids.tolist(), strict=True))
-        if apart[row] < USUAL
+        if apart[row] < limit
         and face_id not in ignored
         and person_id not in rejected.get(face_id, frozenset())
         and (photo in collages or person_id not in shown.get(photo, frozenset()))

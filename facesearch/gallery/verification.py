@@ -8,7 +8,7 @@ import numpy as np
 
 from facesearch.detection.prominence import most_prominent
 from facesearch.errors import AmbiguousFaceError, ConfigError, NoFaceError
-from facesearch.identify.calibration import FAR, calibration_of
+from facesearch.identify.calibration import FAR, calibration_if_any, calibration_of
 from facesearch.images.quality import doubt
 from facesearch.types import Verdict
 
@@ -60,7 +60,8 @@ def verify(
         a: a photo.
         b: another photo.
         far: the share of pairs of strangers that may pass for one person; None for 1e-3.
-        threshold: squared distance, 0 to 4, below which they are the same person, instead of a rate.
+        threshold: squared distance, 0 to 4, below which they are the same person, instead of a rate; it decides also
+            where the embedder was not calibrated.
         calibration: what distances mean; None for what comes with the embedder.
         strict: refuse a photo with several faces instead of taking the most prominent one.
 
@@ -68,8 +69,10 @@ def verify(
         PhotoError: a photo cannot be used.
         NoFaceError: a photo has no face, or with ``strict`` several.
         ConfigError: the rate is beyond the calibration, or both a rate and a threshold are given.
+        ModelError: the embedder was not calibrated, and no threshold is given.
     """
-    meaning = calibration or calibration_of(front_end.recipe)
+    find = calibration_of if threshold is None else calibration_if_any
+    meaning = calibration or find(front_end.recipe)
     limit = limit_of(meaning, far, threshold)
     results = [front_end.analyse(path) for path in (a, b)]
     places, warnings = faces_meant((a, b), results, strict=strict)
@@ -92,15 +95,22 @@ def faces_meant(paths: Sequence[Path], results: Sequence[Analysis], *, strict: b
     return places, warnings
 
 
-def limit_of(calibration: Calibration, far: float | None, threshold: float | None) -> float:
+def limit_of(calibration: Calibration | None, far: float | None, threshold: float | None) -> float:
     """The squared distance below which two faces are one person's, by a rate or as it was given.
+
+    Without a calibration there must be a threshold.
 
     Raises:
         ConfigError: the rate is beyond the calibration, or both a rate and a threshold are given.
+        ValueError: there is neither a calibration nor a threshold.
     """
     if far is not None and threshold is not None:
         raise ConfigError("give either a FAR or a threshold: each decides the other")
-    return calibration.threshold(FAR if far is None else far) if threshold is None else threshold
+    if threshold is not None:
+        return threshold
+    if calibration is None:
+        raise ValueError("a rate needs a calibration")
+    return calibration.threshold(FAR if far is None else far)
 
 
 def judge(
@@ -108,7 +118,7 @@ def judge(
     vectors: Sequence[NDArray[np.float32]],
     *,
     limit: float,
-    calibration: Calibration,
+    calibration: Calibration | None,
     warnings: Sequence[str] = (),
 ) -> Verdict:
     """Compare two faces by their embeddings, unit rows (dim,); they are one person's below ``limit``."""
@@ -119,7 +129,7 @@ def judge(
         threshold=limit,
         a=faces[0],
         b=faces[1],
-        far=calibration.far(distance),
-        tar=calibration.tar(distance),
+        far=None if calibration is None else calibration.far(distance),
+        tar=None if calibration is None else calibration.tar(distance),
         warnings=tuple(warnings),
     )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facesearch.errors import ConfigError
+from facesearch.identify.normalize import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,8 @@ albums (people of lfw-dev declared to share photos) had a standard deviation of 
 factor of 2. With less, the built-in curve is the better guess."""
 
 MOST = 0.6
-"""A larger shift is none: then photos that show one person several times are the rule in this album."""
+"""A larger shift is none: then photos that show one person several times are the rule in this album. FaceNet's; others
+have as much less as their strangers are nearer (``Calibration.usual``)."""
 
 DRAWS = 400
 """Bootstrap draws."""
@@ -92,12 +94,12 @@ def fit(found: Pairs, calibration: Calibration, *, draws: int = DRAWS, seed: int
 
     Raises:
         ConfigError: there are fewer than ``LEAST_COUPLES`` couples, or ``LEAST_PEOPLE`` people, or the shift is beyond
-            ``MOST``.
+            ``MOST`` of the embedder.
     """
     near, kept, cut = _separate(found, calibration)
     distances, weights, people = _ascending(found, kept)
     shift = _shift(distances, weights, calibration.pairs)
-    if abs(shift) > MOST:
+    if abs(shift) > MOST * calibration.usual / USUAL:
         where = "nearer" if shift < 0 else "farther"
         raise ConfigError(
             f"faces that share photos here are {abs(shift):.2f} {where} than strangers are: most must be of one person",

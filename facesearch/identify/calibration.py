@@ -8,6 +8,7 @@ model as tables of numbers; see ``evaluation.calibration`` for how.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, replace
@@ -18,12 +19,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facesearch.errors import ConfigError, ModelError
-from facesearch.identify.normalize import share_of_shift
+from facesearch.identify.measured import PairRates as PairRates
+from facesearch.identify.measured import ProbeRates as ProbeRates
+from facesearch.identify.measured import Provenance as Provenance
+from facesearch.identify.normalize import USUAL, share_of_shift
+from facesearch.identify.shots import NEAR
 from facesearch.models import local
 from facesearch.models.registry import DEFAULT_EMBEDDER, MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from facesearch.types import Recipe
 
@@ -32,47 +39,6 @@ FAR = 1e-3
 
 FPIR = 1e-2
 """The default share of strangers' probe faces that get a name in ``who``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """What a calibration was measured on.
-
-    ``data`` names the photos, ``date`` is ISO 8601, ``recipe`` the key of the recipe, ``version`` facesearch's own.
-    """
-
-    data: str
-    photos: int
-    people: int
-    genuine_pairs: int
-    impostor_pairs: int
-    date: str
-    recipe: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
-class PairRates:
-    """FAR and TAR of pairs, by distance. Distances ascend, and both rates with them."""
-
-    distances: tuple[float, ...]
-    far: tuple[float, ...]
-    tar: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeRates:
-    """Limits of the normalized distance (``normalize``) by FPIR.
-
-    ``limits[f][p][r]`` is the limit at which a share ``rates[r]`` of strangers gets a name, where ``people[p]`` people
-    are enrolled with ``faces[f]`` faces each. Rates below ``measured_from`` were extrapolated.
-    """
-
-    people: tuple[int, ...]
-    faces: tuple[int, ...]
-    rates: tuple[float, ...]
-    limits: tuple[tuple[tuple[float, ...], ...], ...]
-    measured_from: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +65,27 @@ class Calibration:
         """Likewise for FPIR."""
         return self.probes.rates[-1]
 
+    @property
+    def usual(self) -> float:
+        """The distance that normalized ones are to be made with; see ``normalize``."""
+        return self.probes.usual
+
     def far(self, distance: float) -> float:
         """The share of stranger pairs that are at least as near, never below ``least_far``."""
-        at = distance - self.shift
-        return float(10 ** np.interp(at, self.pairs.distances, np.log10(self.pairs.far)))
+        return float(self.fars(np.array([distance]))[0])
+
+    def fars(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
+        """``far`` of many distances, (n,)."""
+        logs = np.interp(distances - self.shift, self.pairs.distances, np.log10(self.pairs.far))
+        return np.maximum(10**logs, self.least_far)  # the power may lose the last digit
 
     def tar(self, distance: float) -> float:
         """The share of pairs of one person that are at least as near."""
-        return float(np.interp(distance - self.shift, self.pairs.distances, self.pairs.tar))
+        return float(self.tars(np.array([distance]))[0])
+
+    def tars(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
+        """``tar`` of many distances, (n,)."""
+        return np.interp(distances - self.shift, self.pairs.distances, self.pairs.tar)
 
     def threshold(self, far: float = FAR) -> float:
         """The squared distance below which a share ``far`` of stranger pairs lies.
@@ -141,15 +120,40 @@ class Calibration:
         logs = np.log10(self.probes.rates)[::-1]
         return float(np.interp(math.log10(fpir), logs, self._limits(faces)[::-1]))
 
+    @property
+    def half(self) -> float:
+        """The distance that half of the pairs of one person are nearer than, without an album's shift."""
+        return float(np.interp(0.5, self.pairs.tar, self.pairs.distances))
+
+    @property
+    def near(self) -> float:
+        """The distance below which two photos of one person count as near-duplicates (``shots.NEAR``).
+
+        As much less than FaceNet's as those of one person are. Of lfw-dev's 43 pairs below FaceNet's, dlib has a
+        quarter below this one and the pair with FaceNet two thirds; a dozen others, or one, are below it too.
+        """
+        return NEAR * self.half / built_in().half
+
+    def as_rare_as(self, distance: float) -> float:
+        """The distance at which pairs of strangers are as rare as at one of FaceNet's: as 1e-5 at the rarest.
+
+        For what was measured on FaceNet's distances only. Both are those of the models, without any album's shift.
+        """
+        known = built_in()
+        return distance if self.pairs == known.pairs else replace(self, shift=0.0).threshold(known.far(distance))
+
     def fpir(self, normalized: float, faces: Sequence[int]) -> float:
         """The share of strangers' probe faces that get a name when this normalized distance does.
 
         Never below ``least_fpir``, and 1 beyond what was measured. ``faces`` as for ``limit``.
         """
+        return float(self.fpirs(np.array([normalized]), faces)[0])
+
+    def fpirs(self, normalized: NDArray[np.float64], faces: Sequence[int]) -> NDArray[np.float64]:
+        """``fpir`` of many normalized distances, (n,)."""
         limits = self._limits(faces)
-        if normalized > limits[0]:
-            return 1.0
-        return float(10 ** np.interp(normalized, limits[::-1], np.log10(self.probes.rates)[::-1]))
+        logs = np.interp(normalized, limits[::-1], np.log10(self.probes.rates)[::-1])
+        return np.where(normalized > limits[0], 1.0, np.maximum(10**logs, self.least_fpir))
 
     def shifted(self, shift: float) -> Calibration:
         """The same for an album whose strangers are farther apart by ``shift``."""
@@ -164,6 +168,10 @@ class Calibration:
         by_people = _between(math.log(count), np.log(probes.people), table.swapaxes(0, 1))
         limits = _between(math.log(usual), np.log(probes.faces), by_people)
         return np.asarray(limits + self.shift * share_of_shift(count))
+
+    def digest(self) -> str:
+        """SHA-256 of what was measured, whatever is said of it: equal only where all distances mean the same."""
+        return hashlib.sha256(json.dumps([asdict(self.pairs), asdict(self.probes)]).encode()).hexdigest()
 
     def as_json(self) -> str:
         """The calibration as a JSON document, for ``from_json``."""
@@ -188,6 +196,8 @@ def from_json(text: str) -> Calibration:
                 rates=tuple(held["probes"]["rates"]),
                 limits=tuple(tuple(tuple(row) for row in rows) for rows in held["probes"]["limits"]),
                 measured_from=float(held["probes"]["measured_from"]),
+                # The first ones were all measured with FaceNet's.
+                usual=float(held["probes"].get("usual", USUAL)),
             ),
             shift=float(held["shift"]),
         )
@@ -213,7 +223,7 @@ def built_in(model: str = DEFAULT_EMBEDDER) -> Calibration:
             model,
             "is not calibrated: nobody knows which of its distances are one person's",
             hint=f"measure it on photos of known people: facesearch models calibrate {model} DIR; "
-            "until then search and cluster work with --threshold",
+            "until then verify, who, search and cluster work with --threshold",
         )
     return _parsed(document)
 
@@ -236,9 +246,23 @@ def calibration_of(recipe: Recipe | None) -> Calibration:
     Raises:
         ModelError: the embedder is the user's, and was not calibrated, removed or replaced.
     """
+    return built_in(_embedder(recipe))
+
+
+def calibration_if_any(recipe: Recipe | None) -> Calibration | None:
+    """``calibration_of``, or None where the embedder is the user's and was not calibrated.
+
+    Raises:
+        ModelError: the embedder was removed or replaced, or what is kept of it is no calibration.
+    """
+    model = _embedder(recipe)
+    return built_in(model) if model in MODELS or local.calibration(model) is not None else None
+
+
+def _embedder(recipe: Recipe | None) -> str:
     if recipe is None or "embedder_form" not in dict(recipe.settings):
-        return built_in(recipe.model if recipe is not None and recipe.model in MODELS else DEFAULT_EMBEDDER)
-    return built_in(local.behind(recipe).name)
+        return recipe.model if recipe is not None and recipe.model in MODELS else DEFAULT_EMBEDDER
+    return local.behind(recipe).name
 
 
 def _between(

@@ -158,12 +158,13 @@ def cross_validate(
     random = np.random.default_rng(0)
     order = svm.canonical_order(vectors)
     names = np.asarray(persons, dtype=np.str_)[order]
-    rows, moments = _sample(vectors[order], names, random)
+    rows, moments = _sample(vectors[order], names, calibration.near, random)
     if not len(rows):
         return ()
     faces, names = vectors[order][rows], names[rows]
     held_out, unknown = _folds(names, moments, random)
     answers: dict[Method, list[_Answers]] = {method: [] for method in METHODS}
+    usual = calibration.usual
     for fold in range(FOLDS):
         stranger = unknown == fold
         probe = ~stranger & (held_out == fold)
@@ -174,8 +175,8 @@ def cross_validate(
         machine = svm.train(known, people)
         asked = np.vstack([faces[probe], faces[stranger]])
         truth = names[probe].tolist()
-        answers["knn"].append(_answers(knn.compare(asked, gallery, threshold=limit), truth))
-        answers["svm"].append(_answers(svm.compare(machine, asked, gallery, threshold=limit), truth))
+        answers["knn"].append(_answers(knn.compare(asked, gallery, threshold=limit, usual=usual), truth))
+        answers["svm"].append(_answers(svm.compare(machine, asked, gallery, threshold=limit, usual=usual), truth))
     return tuple(_outcome(method, answers[method]) for method in METHODS)
 
 
@@ -208,7 +209,7 @@ def _outcome(method: Method, folds: Sequence[_Answers]) -> Outcome:
 
 
 def _sample(
-    vectors: NDArray[np.float32], names: NDArray[np.str_], random: np.random.Generator
+    vectors: NDArray[np.float32], names: NDArray[np.str_], near: float, random: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows that are used, those with several shots first, and the shot of each; nothing where they are too few."""
     able: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
@@ -218,7 +219,7 @@ def _sample(
     for person in random.permutation(names[np.sort(firsts)]):
         own = np.flatnonzero(names == person)
         own = np.sort(random.permutation(own)[:MOST_FACES])
-        own_shots = shots(vectors[own])
+        own_shots = shots(vectors[own], near)
         (able if len(np.unique(own_shots)) >= LEAST_SHOTS else others).append((own, own_shots))
     if len(able) < LEAST_PEOPLE:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)

@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
 FITS = 1.2
 """Squared distance to the nearest chosen face of another photo, beyond which a face of a group photo fits nobody: the
-distance at which verification is most accurate on LFW (design.md, section 9)."""
+distance at which verification is most accurate on LFW (design.md, section 9). FaceNet's; others have the one that pairs
+of strangers are as rare at (``Calibration.as_rare_as``)."""
 
 ROUNDS = 5
 
 
-def choose_faces(photos: Sequence[NDArray[np.float32]], prominent: Sequence[int]) -> list[int | None]:
+def choose_faces(
+    photos: Sequence[NDArray[np.float32]], prominent: Sequence[int], *, fits: float = FITS
+) -> list[int | None]:
     """Choose one face a photo so that the chosen ones fit each other; bystanders are left out.
 
     Each round takes, in each photo, the face nearest to the mean of the faces chosen in the others; it starts from
@@ -28,6 +31,7 @@ def choose_faces(photos: Sequence[NDArray[np.float32]], prominent: Sequence[int]
     Args:
         photos: for each photo the embeddings of its faces, shape (n, d), unit rows, n may be 0.
         prominent: for each photo the place of its most prominent face, which is taken where nothing else speaks.
+        fits: what ``FITS`` is for the embedder.
 
     Returns:
         For each photo the place of its face, or None where it has none or none fits the other photos.
@@ -51,7 +55,7 @@ def choose_faces(photos: Sequence[NDArray[np.float32]], prominent: Sequence[int]
                     chosen[place] = int(np.argmax(photos[place] @ others.mean(axis=0)))
         if chosen == before:
             break
-    return [_fitting(photos, chosen, place) for place in range(len(photos))]
+    return [_fitting(photos, chosen, place, fits) for place in range(len(photos))]
 
 
 def _popular(photos: Sequence[NDArray[np.float32]], place: int, filled: list[int]) -> int:
@@ -67,11 +71,11 @@ def _chosen_vectors(
     return np.array(rows, dtype=np.float32)
 
 
-def _fitting(photos: Sequence[NDArray[np.float32]], chosen: list[int | None], place: int) -> int | None:
+def _fitting(photos: Sequence[NDArray[np.float32]], chosen: list[int | None], place: int, fits: float) -> int | None:
     """The chosen face, unless the photo offers several and even this one fits no other photo."""
     face = chosen[place]
     if face is None or len(photos[place]) == 1:
         return face
     others = _chosen_vectors(photos, chosen, without=place)
     nearest = 2 - 2 * float((others @ photos[place][face]).max()) if len(others) else 0.0
-    return face if nearest < FITS else None
+    return face if nearest < fits else None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facesearch.identify.decide import Decision, decide
-from facesearch.identify.normalize import normalized
+from facesearch.identify.normalize import USUAL, normalized
 from facesearch.identify.table import Enrolled, Table
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def compare(
     faces: Enrolled,
     *,
     threshold: float,
+    usual: float = USUAL,
     plain: bool = False,
     k: int = K,
     usable: NDArray[np.bool_] | None = None,
@@ -48,6 +49,7 @@ def compare(
         faces: the n faces that have a person; n may be 0.
         threshold: the normalized distance, or with ``plain`` the squared distance to the nearest face, 0 to 4, below
             which a person is nameable.
+        usual: that of the calibration (``normalize``).
         plain: go by the plain distance.
         k: how many of the nearest enrolled faces vote, 1 or more.
         usable: shape (q, n); False where an enrolled face is no evidence for a probe (its own photo, a rejection).
@@ -69,7 +71,7 @@ def compare(
         weights = np.where(voting, threshold - apart, 0.0)
         table.distances[rows] = nearest = faces.nearest(apart)
         whole = faces.evidence(apart)
-        table.normalized[rows] = beside = normalized(whole)
+        table.normalized[rows] = beside = normalized(whole, usual)
         bound, least = (nearest, nearest) if plain else (beside, whole)
         gain = np.maximum(faces.total(weights), threshold - least)
         table.gains[rows] = np.where(bound < threshold, gain, 0.0)
@@ -96,10 +98,12 @@ def identify(
     photos: Sequence[Hashable],
     *,
     threshold: float,
+    usual: float = USUAL,
     plain: bool = False,
     k: int = K,
     usable: NDArray[np.bool_] | None = None,
 ) -> list[Decision]:
     """Name q probes of the given photos; arguments as for ``Enrolled.of``, ``compare`` and ``decide``."""
-    table = compare(probes, Enrolled.of(enrolled, persons), threshold=threshold, plain=plain, k=k, usable=usable)
+    faces = Enrolled.of(enrolled, persons)
+    table = compare(probes, faces, threshold=threshold, usual=usual, plain=plain, k=k, usable=usable)
     return decide(table, photos)

@@ -88,7 +88,7 @@ def leave_out(
     without = np.array(
         [calibration.limit(fpir, tuple(n for other, n in sizes.items() if other != one)) for one in faces.people]
     )
-    held = _empty(faces.people, codes, _shots(vectors, faces))
+    held = _empty(faces.people, codes, _shots(vectors, faces, calibration.near))
     by_photo, by_shot = _places(photos[faces.order]), _places(held.shot[faces.order])
     for block, apart in faces.distances(vectors[faces.order], None):
         rows = faces.order[block]
@@ -98,9 +98,9 @@ def leave_out(
         itself = [(i, one) for i, (photo, shot) in enumerate(known) for one in {*by_photo[photo], *by_shot[shot]}]
         found, nearest = _evidence(faces, apart, itself)
         held.nearest[rows] = nearest[at, own]
-        held.named[rows] = _named(found, np.full(len(rows), limit))
+        held.named[rows] = _named(found, np.full(len(rows), limit), calibration.usual)
         found[at, own] = nearest[at, own] = np.inf
-        held.taken_for[rows] = _named(found, without[own])
+        held.taken_for[rows] = _named(found, without[own], calibration.usual)
         held.rival[rows], held.rival_distance[rows] = nearest.argmin(axis=1), nearest.min(axis=1)
     np.fill_diagonal(held.apart, np.inf)
     held.rival[np.isinf(held.rival_distance)] = NOBODY
@@ -130,7 +130,7 @@ def ask(
     for rows, apart in faces.distances(vectors, None):
         pairs = [(row, at) for row, photo in enumerate(photos[rows].tolist()) for at in where.get(photo, ())]
         beside, _ = _evidence(faces, apart, pairs)
-        found = _named(beside, np.full(len(apart), limit))
+        found = _named(beside, np.full(len(apart), limit), calibration.usual)
         names += [None if place == NOBODY else faces.people[place] for place in found.tolist()]
     return names
 
@@ -154,20 +154,20 @@ def _evidence(
     return evidence(nearest, np.clip(np.round(2 - 2 * cosine, 9), 0.0, 4.0)), nearest
 
 
-def _named(found: NDArray[np.float64], limits: NDArray[np.float64]) -> NDArray[np.int64]:
+def _named(found: NDArray[np.float64], limits: NDArray[np.float64], usual: float) -> NDArray[np.int64]:
     """Who gets the name, (b,), from the evidence (b, P) and the limit of each probe (b,)."""
     if not found.shape[1]:
         return np.full(len(found), NOBODY, dtype=np.int64)
-    beside = normalized(found)
+    beside = normalized(found, usual)
     best = beside.argmin(axis=1)
     return np.where(beside[np.arange(len(found)), best] < limits, best, NOBODY)
 
 
-def _shots(vectors: NDArray[np.float32], faces: Enrolled) -> NDArray[np.int64]:
+def _shots(vectors: NDArray[np.float32], faces: Enrolled, near: float) -> NDArray[np.int64]:
     """The row of the first face of each face's shot, (n,)."""
     found = np.arange(len(vectors))
     for own in np.split(faces.order, faces.starts[1:]):
-        found[own] = own[shots(vectors[own])]
+        found[own] = own[shots(vectors[own], near)]
     return found
 
 

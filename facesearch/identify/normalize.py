@@ -42,7 +42,10 @@ WEIGHT = 0.5
 
 USUAL = 1.4
 """The squared distance at which those who are missing are thought, where fewer people are enrolled: that of lfw-dev's
-strangers to the nearest of two or three people."""
+strangers to the nearest of two or three people, by FaceNet. Other embedders have others: ``USUAL_FAR``."""
+
+USUAL_FAR = 0.0262
+"""The share of pairs of strangers that are nearer than ``USUAL``, by FaceNet's calibration."""
 
 
 def evidence(nearest: NDArray[np.float64], to_mean: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -53,20 +56,24 @@ def evidence(nearest: NDArray[np.float64], to_mean: NDArray[np.float64]) -> NDAr
     return 0.5 * nearest + 0.5 * np.minimum(nearest, to_mean)
 
 
-def normalized(found: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The normalized distance of each probe to each person, (q, P), from the evidence (q, P)."""
+def normalized(found: NDArray[np.float64], usual: float = USUAL) -> NDArray[np.float64]:
+    """The normalized distance of each probe to each person, (q, P), from the evidence (q, P).
+
+    ``usual`` is where those who are missing are thought; limits hold for the one they were measured with
+    (``Calibration.usual``). No normalized distance is less than its evidence.
+    """
     probes, people = found.shape
     if people == 0:
         return found
-    missing = np.full((probes, OTHERS), USUAL)
-    bounded = np.where(np.isfinite(found), found, USUAL)
-    # Nobody farther than USUAL: who is far away tells nothing of how near the probe is to people in general.
-    nearest = np.sort(np.minimum(np.hstack([bounded, missing]), USUAL), axis=1)[:, : OTHERS + 1]
-    own = np.minimum(bounded, USUAL)
+    missing = np.full((probes, OTHERS), usual)
+    bounded = np.where(np.isfinite(found), found, usual)
+    # Nobody farther than usual: who is far away tells nothing of how near the probe is to people in general.
+    nearest = np.sort(np.minimum(np.hstack([bounded, missing]), usual), axis=1)[:, : OTHERS + 1]
+    own = np.minimum(bounded, usual)
     among = own <= nearest[:, -1:]
     # Where a person is among the nearest, the next one takes that place.
     others = np.where(among, nearest.sum(axis=1, keepdims=True) - own, nearest[:, :OTHERS].sum(axis=1, keepdims=True))
-    return np.asarray(found - WEIGHT * (others / OTHERS - USUAL))
+    return np.asarray(found - WEIGHT * (others / OTHERS - usual))
 
 
 def share_of_shift(people: int) -> float:

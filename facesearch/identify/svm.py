@@ -25,7 +25,7 @@ import numpy as np
 
 from facesearch.errors import ModelError
 from facesearch.identify.decide import Decision, decide
-from facesearch.identify.normalize import normalized
+from facesearch.identify.normalize import USUAL, normalized
 from facesearch.identify.table import Enrolled, Table
 
 if TYPE_CHECKING:
@@ -158,6 +158,7 @@ def compare(
     faces: Enrolled,
     *,
     threshold: float,
+    usual: float = USUAL,
     plain: bool = False,
     floor: float = FLOOR,
     usable: NDArray[np.bool_] | None = None,
@@ -170,6 +171,7 @@ def compare(
         faces: the n faces that have a person; n may be 0.
         threshold: the normalized distance, or with ``plain`` the squared distance to the person's nearest enrolled
             face, 0 to 4, below which they are nameable.
+        usual: that of the calibration (``normalize``).
         plain: go by the plain distance.
         floor: the margin at or below which a person is not nameable.
         usable: shape (q, n); False where an enrolled face is no evidence for a probe. None: all are. It governs the
@@ -189,7 +191,7 @@ def compare(
     distances, beside, votes = np.empty(shape), np.empty(shape), np.empty(shape, dtype=np.int64)
     for rows, apart in faces.distances(probes, usable):
         distances[rows] = faces.nearest(apart)
-        beside[rows] = normalized(faces.evidence(apart))
+        beside[rows] = normalized(faces.evidence(apart), usual)
         votes[rows] = faces.total((apart < threshold).astype(np.float64))
     gains = np.where((distances if plain else beside) < threshold, np.maximum(margins - floor, 0.0), 0.0)
     return Table(faces.people, distances, beside, gains, np.clip((margins + 1) / 2, 0.0, 1.0), votes)
@@ -203,11 +205,12 @@ def identify(
     photos: Sequence[Hashable],
     *,
     threshold: float,
+    usual: float = USUAL,
     plain: bool = False,
     floor: float = FLOOR,
     usable: NDArray[np.bool_] | None = None,
 ) -> list[Decision]:
     """Name q probes of the given photos; arguments as for ``Enrolled.of``, ``compare`` and ``decide``."""
     faces = Enrolled.of(enrolled, persons)
-    table = compare(machine, probes, faces, threshold=threshold, plain=plain, floor=floor, usable=usable)
+    table = compare(machine, probes, faces, threshold=threshold, usual=usual, plain=plain, floor=floor, usable=usable)
     return decide(table, photos)

@@ -70,6 +70,7 @@ class LoadedPhoto:
         bytes: size of the file.
         warnings: what was odd but did not stop us, one sentence each.
         source: the file's bytes, for ``in_detail``; where they had to be mended for the decoder, the mended ones.
+        path: the file.
     """
 
     pixels: NDArray[np.uint8]
@@ -84,6 +85,7 @@ class LoadedPhoto:
     bytes: int
     warnings: tuple[str, ...] = ()
     source: builtins.bytes = field(default=b"", repr=False)
+    path: Path = field(default=Path(), compare=False)
 
 
 def load(path: str | os.PathLike[str], *, max_megapixels: float = MAX_MEGAPIXELS, detail: int = DETAIL) -> LoadedPhoto:
@@ -173,6 +175,7 @@ def _decode(path: Path, kind: str, data: bytes, max_megapixels: float, detail: i
         bytes=len(data),
         warnings=tuple(filter(None, odd)),
         source=source,
+        path=path,
     )
 
 

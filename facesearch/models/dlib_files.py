@@ -30,17 +30,17 @@ def dlib_files() -> tuple[Path, Path]:
     return network, predictor
 
 
-def ready_dlib_files(tell: Tell) -> tuple[Path, Path]:
-    """The same, fetched where they are missing.
+def ready_dlib_files(tell: Tell, *, force: bool = False) -> tuple[Path, Path]:
+    """The same, fetched where they are missing, or with ``force`` in any case.
 
     Raises:
         ModelError: no pip, no network, a wrong hash, no room on the disk; the cache is as it was before.
         ConfigError: the cache folder cannot be written.
     """
     files = dlib_files()
-    if not all(path.exists() for path in files):
+    if force or not all(path.exists() for path in files):
         with fetch.exclusive(tell):
-            if not all(path.exists() for path in files):
+            if force or not all(path.exists() for path in files):
                 _pull(tell)
     return files
 

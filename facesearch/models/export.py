@@ -66,9 +66,7 @@ def pull(tell: Tell, *, weights: Path | None = None, force: bool = False, precis
         ConfigError: the cache folder cannot be written.
     """
     with fetch.exclusive(tell):
-        if force or not all(mtcnn_file(name).exists() for name in NETWORKS):
-            tell("preparing the detector")
-            _export_mtcnn()
+        _make_detector(tell, force=force)
         if force or not facenet_file().exists():
             source = weights or weights_override()
             if source is None:
@@ -82,6 +80,23 @@ def pull(tell: Tell, *, weights: Path | None = None, force: bool = False, precis
         if (precision or precision_for("cpu")) == "int8" and (force or not facenet_file("int8").exists()):
             tell("quantizing FaceNet to 8 bits (a few seconds, once)")
             _quantize_facenet()
+
+
+def pull_detector(tell: Tell, *, force: bool = False) -> None:
+    """Make the detector's networks alone, of files that are installed; ``force`` also where they are cached.
+
+    Raises:
+        ModelError: the files are not those that they should be.
+        ConfigError: the cache folder cannot be written.
+    """
+    with fetch.exclusive(tell):
+        _make_detector(tell, force=force)
+
+
+def _make_detector(tell: Tell, *, force: bool) -> None:
+    if force or not all(mtcnn_file(name).exists() for name in NETWORKS):
+        tell("preparing the detector")
+        _export_mtcnn()
 
 
 def pull_samples(tell: Tell) -> Path:

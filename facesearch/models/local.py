@@ -116,7 +116,7 @@ def behind(recipe: Recipe) -> LocalModel:
     """The model that made a recipe, one of the user's.
 
     Raises:
-        ModelError: it was removed, or another one has its name now.
+        ModelError: it was removed, or another one has its name now, or it is used in another way.
     """
     name = recipe.model
     if name not in names():
@@ -127,12 +127,14 @@ def behind(recipe: Recipe) -> LocalModel:
             "facesearch reindex --model facenet-128",
         )
     model = find(name)
-    if dict(recipe.settings).get("embedder_weights") != model.sha256:
-        raise ModelError(
-            name,
-            "is another network now than the one that made this gallery",
-            hint=f"add that one again, or embed all faces anew: facesearch reindex --model {name}",
-        )
+    said = dict(recipe.settings)
+    again = f"add that one again, or embed all faces anew: facesearch reindex --model {name}"
+    if said.get("embedder_weights") != model.sha256:
+        raise ModelError(name, "is another network now than the one that made this gallery", hint=again)
+    align = "arcface" if said.get("crop1_align") == "arcface" else "box" if said.get("crop1_level") else "eyes"
+    told = tuple(said.get(f"embedder_{setting}") for setting in ("standardization", "color", "output"))
+    if (align, *told) != (model.align, model.standardize, model.color, model.output):
+        raise ModelError(name, "was added anew, with other settings than those that made this gallery", hint=again)
     return model
 
 

@@ -10,7 +10,7 @@ from facesearch.models.device import PROVIDERS
 from facesearch.models.registry import DLIB, PAIR
 from facesearch.models.runtime import cores, precision_for, resolve_device
 from facesearch.pipeline.front_end import FrontEnd
-from facesearch.pipeline.scope import looked_for
+from facesearch.pipeline.scope import detector_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ def assemble_extra(
     precision: Precision | None = None,
     thorough: bool | None = None,
 ) -> FrontEnd:
-    """The usual detector with one of ``EXTRA``.
+    """The detector with one of ``EXTRA``.
 
     Args:
         name: which.
@@ -63,7 +63,6 @@ def assemble_extra(
     """
     if engine != "onnx":
         raise ConfigError(f"the {engine} engine knows FaceNet only", hint="leave --engine out, or --model")
-    from facesearch.detection.mtcnn import MtcnnDetector
     from facesearch.embedding.dlib import DlibEmbedder, require_dlib
     from facesearch.models import export
     from facesearch.models.dlib_files import ready_dlib_files
@@ -72,7 +71,7 @@ def assemble_extra(
     dlib = DlibEmbedder(*ready_dlib_files(tell))
     count = scope.threads or cores()
     device = resolve_device(scope.device, tell)
-    detector = MtcnnDetector(export.mtcnn_networks(threads=count, tell=tell, device=device), looked_for(scope))
+    detector = detector_for(scope, threads=count, device=device, tell=tell)
     alone, limit = PROVIDERS[device].in_turn, scope.max_megapixels
     if name == DLIB:
         return FrontEnd(detector, dlib, crops=DLIB_CROPS, max_megapixels=limit, alone=alone)

@@ -11,7 +11,7 @@ from facesearch.models.device import PROVIDERS
 from facesearch.models.registry import DEFAULT_EMBEDDER, MODELS
 from facesearch.models.runtime import Network, cores, resolve_device
 from facesearch.pipeline.front_end import FrontEnd
-from facesearch.pipeline.scope import looked_for
+from facesearch.pipeline.scope import detector_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ def assemble_own(
     scope: Scope,
     tell: Callable[[str], None],
 ) -> FrontEnd:
-    """The usual detector with an embedder that the user added.
+    """The detector with an embedder that the user added.
 
     Raises:
         ConfigError: the reference engine was asked for, or a device that is not there.
@@ -58,13 +58,10 @@ def assemble_own(
     """
     if engine != "onnx":
         raise ConfigError(f"the {engine} engine knows FaceNet only", hint="leave --engine out, or --model")
-    from facesearch.detection.mtcnn import MtcnnDetector
-    from facesearch.models import export
-
     path = local.checked(model)
     count = scope.threads or cores()
     device = resolve_device(scope.device, tell)
-    detector = MtcnnDetector(export.mtcnn_networks(threads=count, tell=tell, device=device), looked_for(scope))
+    detector = detector_for(scope, threads=count, device=device, tell=tell)
     again = f"add it again: facesearch models add FILE --name {model.name} --replace"
     embedder = OnnxEmbedder(model, Network(model.name, path, threads=count, device=device, hint=again))
     alone = PROVIDERS[device].in_turn

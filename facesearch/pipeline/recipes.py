@@ -14,7 +14,7 @@ from facesearch.models.runtime import cores, precision_for, resolve_device
 from facesearch.pipeline.extra import EXTRA, assemble_extra, extra_again
 from facesearch.pipeline.front_end import REVISION, FrontEnd
 from facesearch.pipeline.own import assemble_own, embedder_named, embedder_of, is_own
-from facesearch.pipeline.scope import USUAL, Engine, Scope, looked_for
+from facesearch.pipeline.scope import USUAL, Engine, Scope, detector_for, looked_for, require_detector
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +90,7 @@ def front_end_for(
             hint="leave --model (and FACESEARCH_MODEL) out, or embed its faces anew: "
             f"facesearch reindex --model {model}",
         )
+    require_detector(recipe, scope)
     if is_own(recipe):
         return _own_again(recipe, engine, scope, tell)
     if recipe.model in EXTRA:
@@ -148,8 +149,8 @@ def _assemble(
         from facesearch.embedding.reference import ReferenceEmbedder
 
         keras = ReferenceEmbedder(export.keras_weights(tell))
-        return FrontEnd(ReferenceDetector(looked_for(scope)), keras, crops=crops, max_megapixels=limit, recipe=recipe)
-    from facesearch.detection.mtcnn import MtcnnDetector
+        finds = scope.detector or ReferenceDetector(looked_for(scope))
+        return FrontEnd(finds, keras, crops=crops, max_megapixels=limit, recipe=recipe)
     from facesearch.embedding.facenet import FacenetEmbedder
 
     count = scope.threads or cores()
@@ -160,7 +161,7 @@ def _assemble(
     if where != device:
         tell(f"{device} finds the faces, but this gallery's recipe embeds them in 8 bits, on the processor")
     network = export.facenet_network(threads=count, tell=tell, precision=precision, device=where)
-    detector = MtcnnDetector(export.mtcnn_networks(threads=count, tell=tell, device=device), looked_for(scope))
+    detector = detector_for(scope, threads=count, device=device, tell=tell)
     embedder = FacenetEmbedder(network, precision=precision)
     alone = PROVIDERS[device].in_turn
     return FrontEnd(detector, embedder, crops=crops, max_megapixels=limit, recipe=recipe, alone=alone)

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from facesearch.detection.plugged import BUILT_IN, PluggedDetector
 from facesearch.errors import ConfigError
 from facesearch.images.load import MAX_MEGAPIXELS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from facesearch.detection.base import Detector
     from facesearch.detection.mtcnn import MtcnnSettings
+    from facesearch.types import Recipe
 
 Engine = Literal["onnx", "reference"]
 
@@ -28,6 +33,11 @@ class Scope:
         device: what runs the networks, a name of ``models.device``.
         threads: threads inside one network call; None for one a core.
         max_megapixels: larger photos are refused.
+        detector: one of the user's own, which looks for whatever it looks for, instead of the built-in one; it is in
+            the recipe of a gallery.
+
+    Raises:
+        ConfigError: the smallest face was said beside a detector of the user's own, which has its own settings.
     """
 
     min_face: float | None = None
@@ -35,6 +45,14 @@ class Scope:
     device: str = "auto"
     threads: int | None = None
     max_megapixels: float = MAX_MEGAPIXELS
+    detector: PluggedDetector | None = None
+
+    def __post_init__(self) -> None:
+        if self.detector is not None and self.min_face is not None:
+            raise ConfigError(
+                f"the smallest face is a setting of the built-in detector, not of {self.detector.name}",
+                hint="set it where that detector is made",
+            )
 
 
 USUAL = Scope()
@@ -52,3 +70,48 @@ def looked_for(scope: Scope) -> MtcnnSettings:
         raise ConfigError(f"the smallest face must be larger than nothing, not {scope.min_face:g}")
     settings = MtcnnSettings.thorough() if scope.thorough else MtcnnSettings()
     return settings if scope.min_face is None else replace(settings, min_face=scope.min_face)
+
+
+def detector_for(scope: Scope, *, threads: int, device: str, tell: Callable[[str], None]) -> Detector:
+    """The detector of the user's own, else the built-in one.
+
+    Args:
+        scope: which faces are looked for.
+        threads: threads inside one call of the built-in one.
+        device: what runs the built-in one, as ``resolve_device`` gives it.
+        tell: takes a line of progress while its models are fetched.
+
+    Raises:
+        ConfigError: the smallest face is none.
+        ModelError: the models cannot be had.
+    """
+    if scope.detector is not None:
+        return scope.detector
+    from facesearch.detection.mtcnn import MtcnnDetector
+    from facesearch.models import export
+
+    return MtcnnDetector(export.mtcnn_networks(threads=threads, tell=tell, device=device), looked_for(scope))
+
+
+def require_detector(recipe: Recipe, scope: Scope) -> None:
+    """Refuse another detector than the one that found a gallery's faces.
+
+    Raises:
+        ConfigError: it is another one, or has other settings.
+    """
+    said = {name: value for name, value in recipe.settings if name.startswith("detector")}
+    made_by, own = said.pop("detector", None), scope.detector
+    if own is None:
+        if made_by not in BUILT_IN:
+            raise ConfigError(
+                f"the faces of this gallery were found by the detector {made_by}, which this version does not know",
+                hint="give it to Gallery.open(detector=…), or embed its faces anew: facesearch reindex",
+            )
+        return
+    other = {f"detector_{name}": value for name, value in own.settings.items()} != said
+    if made_by != own.name or other:
+        how = f"by {made_by}, not by {own.name}" if made_by != own.name else f"by {made_by} with other settings"
+        raise ConfigError(
+            f"the faces of this gallery were found {how}",
+            hint="open it with that one, or move it: Gallery.reindex, then Gallery.index(…, reprocess=True)",
+        )

@@ -8,11 +8,22 @@ import os
 from contextlib import suppress
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from facesearch.config import cache_folder
+from facesearch.embedding.dlib import DlibEmbedder
 from facesearch.errors import ModelError
 from facesearch.models.runtime import Network
+
+WITH_FILES = (Network, DlibEmbedder)
+"""Parts of a task that are pickled as the paths of the files that they are made from."""
+
+
+class _Sent(NamedTuple):
+    """A file in a packed task, instead of its path."""
+
+    digest: str
+    path: str
 
 
 def pack(task: object) -> tuple[bytes, dict[str, Path]]:
@@ -23,15 +34,18 @@ def pack(task: object) -> tuple[bytes, dict[str, Path]]:
     """
     models: dict[str, Path] = {}
 
-    def reduced(network: Network) -> tuple[Any, ...]:
-        make, (name, path) = network.__reduce__()
+    def sent(path: Path) -> _Sent:
         digest = _digest(path)
         models[digest] = path
-        return _unpacked, (make, name, digest, str(path))
+        return _Sent(digest, str(path))
+
+    def reduced(part: Network | DlibEmbedder) -> tuple[Any, ...]:
+        make, arguments = part.__reduce__()
+        return _unpacked, (make, *(sent(one) if isinstance(one, Path) else one for one in arguments))
 
     stream = io.BytesIO()
     pickler = ForkingPickler(stream)
-    pickler.dispatch_table = {**pickler.dispatch_table, Network: reduced}
+    pickler.dispatch_table = {**pickler.dispatch_table, **dict.fromkeys(WITH_FILES, reduced)}
     pickler.dump(task)
     return stream.getvalue(), models
 
@@ -62,11 +76,15 @@ def keep(digest: str, path: str, data: bytes) -> None:
         raise ModelError(Path(path).name, f"cannot store {target}: {exc.strerror or exc}") from exc
 
 
-def _unpacked(make: Any, name: str, digest: str, path: str) -> Network:  # noqa: ANN401 - see ``Network.__reduce__``
-    found = find(digest, path)
+def _unpacked(make: Any, *arguments: Any) -> Any:  # noqa: ANN401 - see the ``__reduce__`` of ``WITH_FILES``
+    return make(*(_arrived(one) if isinstance(one, _Sent) else one for one in arguments))
+
+
+def _arrived(file: _Sent) -> Path:
+    found = find(file.digest, file.path)
     if found is None:
-        raise ModelError(name, f"{path} did not arrive")
-    return make(name, found)
+        raise ModelError(Path(file.path).name, f"{file.path} did not arrive")
+    return found
 
 
 def _kept(digest: str, path: str) -> Path:

@@ -92,6 +92,12 @@ class FileStore(ChangeStore):
             yield from (_known(*row) for row in page)
             after = page[-1][0]
 
+    def stamps(self) -> set[tuple[int, int]]:
+        """Size and time of all files that hold a photo, on whichever machine: a moved file keeps both."""
+        query = select(PathRow.size, PathRow.mtime_ns).where(PathRow.photo_id.is_not(None)).distinct()
+        with self._reader() as connection:
+            return {(size, mtime_ns) for size, mtime_ns in connection.execute(query)}
+
     def held(self, pixel_hashes: Sequence[str]) -> dict[str, HeldPhoto]:
         """Photos by the hash of their stored pixels; those that the gallery does not hold are left out."""
         found: dict[str, HeldPhoto] = {}

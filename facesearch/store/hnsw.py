@@ -39,6 +39,10 @@ CONSTRUCTION = 160
 """Vectors kept in view while each is put in (``ef_construction``, of itself 64): of 100,000 faces, strangers then found
 0.99 of their ten nearest by a search that keeps 300 in view, and else by 600; making it took 107 s, and else 86."""
 
+LONGEST = 2000
+LONGEST_HALF = 4000
+"""Numbers of a vector at most that pgvector makes a graph of, with 32 and with 16 bits each (its README, HNSW)."""
+
 NO_MEMORY = ("53100", "53200")
 """Disk full, which shared memory is said to be too, and out of memory (PostgreSQL documentation, appendix A)."""
 
@@ -82,6 +86,11 @@ class Graph:
     def kind(self) -> str:
         """The type that a vector must be cast to."""
         return f"{'halfvec' if self.half else 'vector'}({self.dim})"
+
+    @property
+    def possible(self) -> bool:
+        """Whether pgvector can make it."""
+        return self.dim <= (LONGEST_HALF if self.half else LONGEST)
 
     def state(self, connection: Connection) -> GraphState | None:
         """How it is now; None where there is none, or it is being made."""

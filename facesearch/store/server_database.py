@@ -12,7 +12,7 @@ from sqlalchemy import inspect, select, text
 
 from facesearch.config import cache_folder, host_name
 from facesearch.errors import NotFoundError
-from facesearch.store import postgres, server_erasure, sqlite
+from facesearch.store import left_behind, postgres, server_erasure, sqlite
 from facesearch.store.lock import WriterLock
 from facesearch.store.schema import Base, MetaRow
 from facesearch.store.server_lock import INDEX_KIND, ServerLock
@@ -45,7 +45,7 @@ class ServerDatabase:
     out_of_reach: tuple[str, ...] = (
         "the database server's write-ahead log, replicas and backups, for as long as it keeps them",
         "statistics that the server makes of columns (pg_statistic), until newer ones take their place",
-        "indexes that other machines keep of this gallery, until they next open it, or for good once all is forgotten",
+        "indexes that other machines keep of this gallery, until they next search it or index",
     )
 
     def __init__(self, url: URL, *, create: bool, timeout: float) -> None:
@@ -65,11 +65,17 @@ class ServerDatabase:
 
     @cached_property
     def folder(self) -> Path:
-        """A folder of this gallery's own, by its UUID, in the cache; it may be deleted at any time."""
+        """A folder of this gallery's own, by its UUID, in the cache; it may be deleted at any time.
+
+        What is there of a gallery that was at the same place before is deleted.
+        """
         with self.seam(files=True), self.snapshot() as connection:
             gallery = connection.execute(select(MetaRow.gallery)).scalar_one()
             folder = cache_folder() / GALLERIES / gallery
             sqlite.make_private_folder(folder)
+        place = left_behind.place_of(self.engine)
+        if place is not None:
+            left_behind.tidy(folder, place)
         return folder
 
     @cached_property

@@ -6,6 +6,7 @@ import json
 import os
 import zipfile
 import zlib
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,9 @@ class Checkpoints:
     Args:
         folder: made where it is missing.
         key: says which training it is: a text that differs wherever settings, network or faces differ.
+
+    Raises:
+        ConfigError: the folder cannot be made, or holds another training, or a damaged one.
     """
 
     def __init__(self, folder: Path, key: str) -> None:
@@ -41,6 +45,7 @@ class Checkpoints:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             raise ConfigError(f"cannot make the folder {folder}: {exc.strerror or exc}") from exc
+        self._check_key(folder / STATE)
 
     def save(
         self,
@@ -70,7 +75,7 @@ class Checkpoints:
         """Bring model and optimizer into the state that was kept; None where nothing was.
 
         Raises:
-            ConfigError: it is of another training, or damaged.
+            ConfigError: it is damaged.
         """
         from facesearch.training.trainer import Epoch
 
@@ -80,11 +85,6 @@ class Checkpoints:
         try:
             with np.load(path, allow_pickle=False) as held:
                 about = json.loads(str(held["about"]))
-                if about["key"] != self._key:
-                    raise ConfigError(
-                        f"{self._folder} holds another training: other photos, network or settings",
-                        hint="give another --output, or delete that folder to begin anew",
-                    )
                 _assign(held, "w", model.variables)
                 _assign(held, "o", optimizer.variables)
             epochs = [Epoch(**{**one, "tar": dict(one["tar"])}) for one in about["epochs"]]
@@ -105,6 +105,20 @@ class Checkpoints:
         except _DAMAGE as exc:
             raise _damaged(path, exc) from exc
 
+    def _check_key(self, path: Path) -> None:
+        if not path.exists():
+            return
+        try:
+            with np.load(path, allow_pickle=False) as held:
+                same = json.loads(str(held["about"]))["key"] == self._key
+        except _DAMAGE as exc:
+            raise _damaged(path, exc) from exc
+        if not same:
+            raise ConfigError(
+                f"{self._folder} holds another training: other photos, network or settings",
+                hint="give another --output, or delete that folder to begin anew",
+            )
+
     def _write(self, name: str, arrays: dict[str, Any]) -> None:
         scratch = self._folder / f".{name}.part"
         try:
@@ -114,7 +128,8 @@ class Checkpoints:
                 os.fsync(file.fileno())
             scratch.replace(self._folder / name)
         except OSError as exc:
-            scratch.unlink(missing_ok=True)
+            with suppress(OSError):
+                scratch.unlink(missing_ok=True)
             raise ConfigError(f"cannot write {self._folder / name}: {exc.strerror or exc}") from exc
 
 
@@ -129,5 +144,8 @@ def _numbered(prefix: str, variables: list[Any]) -> dict[str, Any]:
 
 
 def _assign(held: Any, prefix: str, variables: list[Any]) -> None:  # noqa: ANN401
+    count = sum(name[:1] == prefix and name[1:].isdigit() for name in held)
+    if count != len(variables):
+        raise ValueError(f"{count} arrays for {len(variables)} variables")
     for place, one in enumerate(variables):
         one.assign(held[f"{prefix}{place}"])

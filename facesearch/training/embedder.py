@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from facesearch.errors import ConfigError
@@ -14,14 +15,19 @@ from facesearch.training.checkpoint import Checkpoints
 from facesearch.training.determinism import seed_everything
 from facesearch.training.faces import TrainingFaces, check_share, split_by_person
 from facesearch.training.networks import DIM, build, network_info
-from facesearch.training.result import Result, save_result
+from facesearch.training.precision import on_this_machine, set_precision
+from facesearch.training.result import Result, gain, save_result
 from facesearch.training.sources import ActivationSource, CropSource
 from facesearch.training.trainer import Trained, Trainer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from facesearch.training.collecting import Origin
     from facesearch.training.settings import TrainSettings
     from facesearch.training.sources import Source
     from facesearch.training.trainer import Epoch
@@ -51,6 +57,11 @@ class Plan:
         check_share(self.validation)
 
     @property
+    def goes_on(self) -> bool:
+        """Whether it begins with FaceNet's weights."""
+        return self.network == FACENET
+
+    @property
     def size(self) -> int:
         """Side of the crops in pixels."""
         return 160 if self.network == FACENET else network_info(self.network).size
@@ -58,25 +69,33 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class TrainedEmbedder:
-    """What came out: the files, the epochs, and of how many faces and people it learnt and was validated on."""
+    """What came out: the files, the epochs, and of how many faces and people it learnt and was validated on.
 
+    ``kept_back`` are the rows of the faces that it was validated on, ``key`` is that of ``training.json``.
+    """
+
+    plan: Plan
     result: Result
     trained: Trained
     faces: int
     people: int
     checked_faces: int
     checked_people: int
+    kept_back: NDArray[np.int64]
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """Who is told what during a training.
 
-    ``phase`` takes "embed" (activations) or "train" (steps of an epoch), with how much is done and to do.
+    ``phase`` takes "embed" (activations) or "train" (steps of an epoch), with how much is done and to do. ``history``
+    takes all epochs so far, those of an earlier run too.
     """
 
     phase: Callable[[Literal["embed", "train"], int, int], None] = lambda *_: None
     epoch: Callable[[Epoch], None] = lambda _: None
+    history: Callable[[Sequence[Epoch]], None] = lambda _: None
 
 
 def train_embedder(
@@ -86,6 +105,7 @@ def train_embedder(
     settings: TrainSettings,
     *,
     weights: Callable[[], Path],
+    origin: Origin | None = None,
     told: Told = Told(),
 ) -> TrainedEmbedder:
     """Train, and write the model; a run that was killed goes on from its last epoch.
@@ -96,14 +116,17 @@ def train_embedder(
         plan: what learns.
         settings: how.
         weights: gives the checked ``facenet_keras.h5``; called where it is needed.
+        origin: where the faces come from, for ``training.json``.
         told: progress.
 
     Raises:
         ConfigError: too few people or faces, settings that do not fit, or a folder that holds another training.
         ModelError: FaceNet's weights cannot be had.
     """
-    learn, check = (faces.of(rows) for rows in split_by_person(faces.people, plan.validation, seed=settings.seed))
+    learnt_from, kept_back = split_by_person(faces.people, plan.validation, seed=settings.seed)
+    learn, check = faces.of(learnt_from), faces.of(kept_back)
     seed_everything(settings.seed)
+    settings = replace(settings, precision=on_this_machine(settings.precision))
     key = _key(faces, plan, settings)
     checkpoints = Checkpoints(output, key)
     whole, tail, sources = _prepare(plan, learn, check, settings, weights, told)
@@ -113,23 +136,31 @@ def train_embedder(
         settings,
         checkpoints=checkpoints,
         told=told.epoch,
+        history=told.history,
         stepped=lambda done, total: told.phase("train", done, total),
     )
     trained = trainer.run()
-    people = [len(set(part.people.tolist())) for part in (learn, check)]
-    about = {
+    set_precision(whole, "float32")
+    about = {"dim": int(whole.output_shape[-1]), "data": None if origin is None else asdict(origin), "key": key}
+    result = save_result(whole, plan.size, trained, output, about | _told(plan, settings, learn, check, trained))
+    people = learn.person_count, check.person_count
+    return TrainedEmbedder(plan, result, trained, len(learn), people[0], len(check), people[1], kept_back, key)
+
+
+def _told(
+    plan: Plan, settings: TrainSettings, learn: TrainingFaces, check: TrainingFaces, trained: Trained
+) -> dict[str, Any]:
+    """What ``training.json`` says of how it was trained and what that gave."""
+    return {
         "network": plan.network,
         "size": plan.size,
-        "dim": int(whole.output_shape[-1]),
+        "date": datetime.now(UTC).date().isoformat(),
         "plan": asdict(plan),
         "settings": asdict(settings),
         "faces": len(learn),
-        "people": people[0],
-        "validation": {"faces": len(check), "people": people[1]},
-        "key": key,
+        "people": learn.person_count,
+        "validation": {"faces": len(check), "people": check.person_count, **gain(trained)},
     }
-    result = save_result(whole, plan.size, trained, output, about)
-    return TrainedEmbedder(result, trained, len(learn), people[0], len(check), people[1])
 
 
 def _prepare(
@@ -143,8 +174,10 @@ def _prepare(
     """The whole network, the part of it that learns, and what that part is given."""
     if plan.network != FACENET:
         model = build(plan.network, DIM)
+        set_precision(model, settings.precision)
         return model, model, (CropSource(learn, plan.augmentation), CropSource(check))
     adapted = facenet(weights(), blocks=plan.blocks)
+    set_precision(adapted.whole, settings.precision)
     if adapted.trunk is None:
         return adapted.whole, adapted.whole, (CropSource(learn, plan.augmentation), CropSource(check))
     total = len(learn) * (VARIANTS + 1) + len(check)
@@ -166,7 +199,7 @@ def _key(faces: TrainingFaces, plan: Plan, settings: TrainSettings) -> str:
     """Differs wherever another curve could come out."""
     if faces.crops.shape[1] != plan.size:
         raise ConfigError(f"crops of {faces.crops.shape[1]} pixels for a network of {plan.size}")
-    digest = hashlib.sha256(json.dumps([asdict(plan), asdict(settings)], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([asdict(plan), settings.identity()], sort_keys=True).encode())
     for part in (faces.crops, faces.people, faces.photos):
         digest.update(part.tobytes())
     return digest.hexdigest()

@@ -32,6 +32,11 @@ class TrainingFaces:
     def __len__(self) -> int:
         return len(self.people)
 
+    @property
+    def person_count(self) -> int:
+        """How many people have a face here; ``names`` may be of more."""
+        return len(set(self.people.tolist()))
+
     def of(self, rows: NDArray[np.int64]) -> TrainingFaces:
         """These rows alone; ``names`` stays."""
         return TrainingFaces(self.crops[rows], self.people[rows], self.photos[rows], self.names)

@@ -66,6 +66,30 @@ def save_result(
     return Result(result.keras, result.onnx, result.curve, result.about, digest)
 
 
+def gain(trained: Trained) -> dict[str, Any]:
+    """How the people who were kept back are told apart, by the network before the training and by the one taken.
+
+    ``epoch`` is the one whose weights were taken, for it had the best AUC; ``auc``, and ``tar`` by FAR, have "before"
+    and "after".
+    """
+    first = trained.epochs[0]
+    best = next(epoch for epoch in trained.epochs if epoch.number == trained.best)
+    return {
+        "epoch": best.number,
+        "auc": {"before": first.auc, "after": best.auc},
+        "tar": {str(far): {"before": first.tar[far], "after": tar} for far, tar in best.tar.items()},
+    }
+
+
+def key_of(folder: Path) -> str | None:
+    """The key of the training that ended in this folder (``training.json``); None where none did."""
+    try:
+        said = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        return str(said["key"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def curve_plot(epochs: Sequence[Epoch], path: Path) -> None:
     """Loss, and TAR and AUC of the people kept back, by epoch: a PNG of 960 by 600 pixels."""
     from facesearch.images.plots import figure_and_axes

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from facesearch.errors import ConfigError
 from facesearch.training.losses import MARGIN
 from facesearch.training.mining import RULES, Rule
+from facesearch.training.precision import PRECISIONS, Precision
 from facesearch.training.sampler import FACES_A_PERSON
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class TrainSettings:
         chunk: crops that go through the network at once; 0 for the whole mini-batch.
         patience: epochs without a better validation after which training stops.
         seed: of everything that is drawn.
+        precision: see ``precision``.
     """
 
     epochs: int = 100
@@ -42,10 +44,13 @@ class TrainSettings:
     chunk: int = 0
     patience: int = 20
     seed: int = 0
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         if self.mining not in RULES:
             raise ConfigError(f"no mining rule {self.mining!r}", hint=f"rules: {', '.join(RULES)}")
+        if self.precision not in PRECISIONS:
+            raise ConfigError(f"no precision {self.precision!r}", hint=f"precisions: {', '.join(PRECISIONS)}")
         for name in ("epochs", "patience"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be 1 or more, not {getattr(self, name)}")
@@ -57,3 +62,10 @@ class TrainSettings:
             raise ConfigError(f"a learning rate of {self.learning_rate:g}", hint="take a number above zero")
         if not 0 < self.margin < 4:
             raise ConfigError(f"a margin of {self.margin:g}", hint="squared distances are 0 to 4; the paper takes 0.2")
+
+    def identity(self) -> dict[str, Any]:
+        """What tells one training from another; without the precision where it is float32, which once was all."""
+        told = asdict(self)
+        if self.precision == "float32":
+            del told["precision"]
+        return told

@@ -22,9 +22,18 @@ if TYPE_CHECKING:
     Forward = Callable[[Any], Any]
     """Takes standardized crops, (n, size, size, 3), float32, and gives a tensor of unit rows, (n, d)."""
 
+    Scale = Callable[[Any], Any]
+    """Takes a scalar tensor and gives one."""
+
+
+def _unscaled(loss: Any) -> Any:  # noqa: ANN401 - tensors
+    return loss
+
 
 class Step(NamedTuple):
     """What a step found. ``gradients`` has one for each weight; it is None where no triplet was active.
+
+    They are gradients of the scaled loss; ``loss`` itself is never scaled.
 
     ``spread`` is the mean squared distance of two embeddings of the batch: near 0 where all are alike.
     """
@@ -42,7 +51,15 @@ def forward_of(model: Any) -> Forward:  # noqa: ANN401 - Keras
     return tf.function(lambda crops: normalized(model(crops, training=True)), reduce_retracing=True)
 
 
-def plain_step(forward: Forward, weights: list[Any], crops: Any, mine: Mine, *, margin: float = MARGIN) -> Step:  # noqa: ANN401
+def plain_step(
+    forward: Forward,
+    weights: list[Any],
+    crops: Any,  # noqa: ANN401
+    mine: Mine,
+    *,
+    margin: float = MARGIN,
+    scale: Scale = _unscaled,
+) -> Step:
     """The whole batch through the network at once.
 
     Args:
@@ -51,6 +68,7 @@ def plain_step(forward: Forward, weights: list[Any], crops: Any, mine: Mine, *, 
         crops: the batch, standardized, float32, (n, size, size, 3).
         mine: chooses triplets.
         margin: see ``losses.MARGIN``.
+        scale: the loss to the one whose gradients are taken: an optimizer's ``scale_loss``.
     """
     import tensorflow as tf
 
@@ -60,7 +78,8 @@ def plain_step(forward: Forward, weights: list[Any], crops: Any, mine: Mine, *, 
         if not mined.active:
             return Step(0.0, mined, _spread(vectors.numpy()), None)
         loss = triplet_loss(vectors, mined.triplets, margin)
-    return Step(float(loss), mined, _spread(vectors.numpy()), tape.gradient(loss, weights))
+        scaled = scale(loss)
+    return Step(float(loss), mined, _spread(vectors.numpy()), tape.gradient(scaled, weights))
 
 
 def chunked_step(
@@ -71,6 +90,7 @@ def chunked_step(
     *,
     chunk: int,
     margin: float = MARGIN,
+    scale: Scale = _unscaled,
 ) -> Step:
     """The same step in the memory of ``chunk`` crops, for one more pass forward (Gao et al. 2021, "GradCache").
 
@@ -86,6 +106,7 @@ def chunked_step(
         mine: chooses triplets among all embeddings of the batch.
         chunk: how many crops go through the network at once.
         margin: see ``losses.MARGIN``.
+        scale: as for ``plain_step``.
     """
     import tensorflow as tf
 
@@ -97,7 +118,8 @@ def chunked_step(
     with tf.GradientTape() as tape:
         tape.watch(vectors)
         loss = triplet_loss(vectors, mined.triplets, margin)
-    wanted = tf.convert_to_tensor(tape.gradient(loss, vectors))
+        scaled = scale(loss)
+    wanted = tf.convert_to_tensor(tape.gradient(scaled, vectors))
     total: list[Any] = [None] * len(weights)
     for start, part in zip(range(0, len(crops), chunk), parts, strict=True):
         with tf.GradientTape() as tape:

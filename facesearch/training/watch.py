@@ -13,6 +13,9 @@ COLLAPSED = 0.02
 STARVED = 0.002
 """Share of active triplets below which a batch of a thousand anchors teaches with a couple of them."""
 
+LEAST_SCALE = 1.0
+"""Loss scale below which gradients overflow by themselves, and not for being scaled."""
+
 PATIENCE = 20
 """So many steps in a row make it certain."""
 
@@ -26,19 +29,20 @@ class Watch:
     diverged: bool = False
     reason: str | None = None
 
-    def see(self, *, spread: float, share: float, loss: float) -> str | None:
+    def see(self, *, spread: float, share: float, loss: float, scale: float = 1.0) -> str | None:
         """Take in a step.
 
         Args:
             spread: mean squared distance of two embeddings of the batch.
             share: of candidates that gave an active triplet.
             loss: of the step.
+            scale: of the loss, which halves each time the gradients are no numbers.
 
         Returns:
             Why to stop and what to try, or None to go on.
         """
         # Embeddings that are no numbers give no active triplet, and so a loss of zero.
-        self.diverged = not (math.isfinite(loss) and math.isfinite(spread))
+        self.diverged = not (math.isfinite(loss) and math.isfinite(spread)) or scale < LEAST_SCALE
         self.collapsed = self.collapsed + 1 if spread < COLLAPSED else 0
         self.starved = self.starved + 1 if share < STARVED else 0
         self.reason = self._why()
@@ -46,7 +50,7 @@ class Watch:
 
     def _why(self) -> str | None:
         if self.diverged:
-            return "the loss or the embeddings are no numbers any more: take a smaller --learning-rate"
+            return "the loss, embeddings or gradients are no numbers any more: take a smaller --learning-rate"
         if self.collapsed >= PATIENCE:
             return (
                 "all embeddings have become alike: take a smaller --learning-rate, "

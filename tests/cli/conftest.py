@@ -14,6 +14,9 @@ from typer.testing import CliRunner
 
 from facesearch.cli.app import app
 from facesearch.errors import ConfigError
+
+# Before ``fake_models`` replaces what it imports, so that it keeps the real one in whatever order tests run.
+from facesearch.evaluation import own_model  # noqa: F401
 from facesearch.pipeline import FrontEnd
 from facesearch.testing import FakeDetector, FakeEmbedder, paint
 from facesearch.types import Box

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facesearch.models import export
+from facesearch.models import dlib_files, export
 from facesearch.models.registry import MODELS
 from facesearch.pipeline import EXTRA
 
@@ -67,6 +67,50 @@ def test_the_document_of_models(run, pulled):
     assert len(named["mtcnn"]["paths"]) == 3
     assert all(model["licence"] for model in after)
     assert [model["name"] for model in after if model["path"] is None] == [*EXTRA]
+
+
+@pytest.fixture
+def fetched(pulled, monkeypatch):
+    """Fetching dlib's archive makes empty files; returns a list that grows by its name, each time it is fetched."""
+    done = []
+
+    def download(scratch, tell, model):
+        done.append(model.distribution.name)
+        return scratch
+
+    def unpack(archive, scratch):
+        for path in dlib_files.dlib_files():
+            path.write_bytes(b"")
+
+    monkeypatch.setattr(dlib_files.fetch, "download", download)
+    monkeypatch.setattr(dlib_files, "unpack", unpack)
+    return done
+
+
+def test_pulling_another_model(run, pulled, fetched):
+    """`models pull NAME` gets the files of that model and the detector, and no others; the list says what is there."""
+    listed = run("models", "pull", "dlib-128", "--json").document["models"]
+    paths = {model["name"]: model["paths"] for model in listed}
+    assert paths["dlib-128"] == [str(path) for path in dlib_files.dlib_files()]
+    assert len(paths["mtcnn"]) == 3
+    assert (paths["facenet-128"], paths["facenet+dlib"], pulled) == ([], [], [])
+    assert "not fetched yet: facesearch models pull facenet+dlib" in run("models").out
+    run("models", "pull", "facenet+dlib")
+    assert (pulled, fetched) == ([{"force": False}], ["face_recognition_models"])
+    assert "not fetched yet" not in run("models").out
+    run("models", "pull", "dlib-128", "--force")
+    assert (len(pulled), len(fetched)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(["nobody"], "model nobody: unknown"), (["dlib-128", "--weights", "x.h5"], "--weights are")]
+)
+def test_what_cannot_be_pulled(run, cache, words, said):
+    """A model that there is not, or weights that it does not need, are one clear error, and nothing is fetched."""
+    shown = run("models", "pull", *words)
+    assert (shown.code, shown.out) == (2, "")
+    assert said in shown.err
+    assert not cache.exists()
 
 
 def test_an_incomplete_model_is_not_there(run, pulled):

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Runs a command in this process, with the real front end but for the detector, and a gallery of its own."""
+    monkeypatch.setattr(FakeDetector, "name", "mtcnn")  # in whose place it stands
     monkeypatch.setattr("facesearch.detection.mtcnn.MtcnnDetector", lambda *_: FakeDetector())
     monkeypatch.setattr(export, "mtcnn_networks", lambda **_: {})
     monkeypatch.setattr(export, "facenet_network", lambda **_: None)
@@ -156,6 +157,29 @@ def test_not_calibrated(run, file, album):
     assert "facesearch models calibrate mine DIR" in shown.err
 
 
+def test_a_threshold_decides_without_a_calibration(run, file, album):
+    """By --threshold alone verify and who answer, and say that nobody knows what that is worth: null in JSON."""
+    assert run("models", "add", file, "--name", "mine", "--standardize", "fixed").code == 0
+    assert run("index", album, "--people-from-folders", "--model", "mine").code == 0
+    photo, other = album / "ada" / "0.png", album / "bob" / "1.png"
+    for words in (["--model", "mine"], ["--gallery", album.parent / "own.gallery"]):
+        shown = run("verify", photo, album / "ada" / "1.png", "--threshold", "0.2", *words)
+        assert shown.code == 0
+        assert "mine is not calibrated" in shown.out
+        assert "strangers" not in shown.out
+        document = run("verify", photo, other, "--threshold", "0.2", *words, "--json")
+        assert (document.code, document.document["far"], document.document["tar"]) == (1, None, None)
+    named = run("who", photo, "--threshold", "0.2")
+    assert (named.code, "ada" in named.out, "strangers" in named.out) == (0, True, False)
+    assert "not calibrated" in named.err
+    (face,) = run("who", photo, "--threshold", "0.2", "--json").document["photos"][0]["faces"]
+    assert (face["person"], face["fpir"]) == ("ada", None)
+    unknown = run("who", photo, "--threshold", "0")
+    assert unknown.code == 1
+    assert "nearest: ada 0.00  face" in unknown.out
+    assert run("who", photo).code == 2
+
+
 def test_a_gallery_that_uses_it(run, mine, album):
     """A network that made the gallery is not removed without --yes."""
     assert run("index", album, "--model", "mine").code == 0
@@ -165,9 +189,14 @@ def test_a_gallery_that_uses_it(run, mine, album):
     assert "--yes" in shown.err
     gone = run("models", "remove", "mine", "--yes")
     assert (gone.code, "answers about no photo" in gone.err) == (0, True)
-    refused = run("who", album / "ada" / "0.png")
-    assert refused.code == 2
-    assert "is not there any more" in refused.err
+    photo = album / "ada" / "0.png"
+    for words in (["index", album], ["index", album, "--reprocess"], ["search", photo], ["cluster"], ["reindex"]):
+        refused = run(*words)
+        assert (refused.code, refused.out) == (2, ""), words
+        assert "is not there any more" in refused.err
+        assert "facesearch reindex --model facenet-128" in refused.err
+    for words in (["stats"], ["people"], ["models"], ["reindex", "--forget-old"]):
+        assert run(*words).code == 0, words
 
 
 def test_measured_when_it_is_added(run, file, tmp_path):

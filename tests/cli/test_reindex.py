@@ -88,3 +88,30 @@ def test_no_gallery(run):
     assert shown.code == 2
     assert shown.err.startswith("error: ")
     assert run("stats").code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--back", "--forget-old"), "--back and --forget-old exclude each other"),
+        (("--back", "--dry-run"), "--dry-run and --back exclude each other"),
+        (("--back", "--model", "dlib-128"), "so --model cannot be meant"),
+        (("--back", "--thorough"), "so --thorough cannot be meant"),
+        (("--forget-old", "--model", "dlib-128", "--jobs", "2"), "so --model and --jobs cannot be meant"),
+        (("--dry-run", "--drop-missing"), "so --drop-missing cannot be meant"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(run, album, words, said):
+    """Options that would be ignored, or that exclude each other, are one clear error, and nothing is done."""
+    before = run("stats", "--json").document
+    shown = run("reindex", *words)
+    assert (shown.code, shown.out) == (2, "")
+    assert said in shown.err
+    assert run("stats", "--json").document["recipe"] == before["recipe"]
+
+
+def test_the_environment_refuses_nothing(run, album, monkeypatch):
+    """FACESEARCH_MODEL is meant for other commands: old vectors are deleted and gone back to whatever it says."""
+    monkeypatch.setenv("FACESEARCH_MODEL", "dlib-128")
+    assert run("reindex", "--forget-old").out == "  0 old vectors deleted\n"
+    assert "nothing to go back to" in run("reindex", "--back").err

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
+
+from facesearch.cli.app import app
+from facesearch.cli.trained import training_facts
+from facesearch.identify.calibration import built_in
+from facesearch.models import export, local
+from facesearch.testing import FakeDetector, paint
+from facesearch.types import Box
+
+from ..onnx_files import network
+from .conftest import Outcome
 
 
 @pytest.fixture
@@ -29,9 +41,11 @@ def album(samples, tmp_path):
 def test_a_network_of_ones_own(run, album, tmp_path):
     """The command gives a model, a curve and figures, and going on with it does nothing anew."""
     asked = ("train", "embedder", album, "--output", tmp_path / "model", "--network", "small", "--epochs", "1")
-    asked = (*asked, "--validation", "0.7", "--faces", "8", "--faces-a-person", "2", "--json")
-    shown = run(*asked)
+    asked = (*asked, "--validation", "0.7", "--faces", "8", "--faces-a-person", "2", "--name", "mine", "--json")
+    shown = run(*asked, "--tensorboard")
     assert shown.code == 0, shown.err
+    assert f"tensorboard --logdir {tmp_path / 'model' / 'tensorboard'}" in shown.err.replace("\n", "")
+    assert len([*(tmp_path / "model" / "tensorboard").iterdir()]) == 1
     told = shown.document
     assert [epoch["number"] for epoch in told["epochs"]] == [0, 1]
     assert told["faces"] + told["validation"]["faces"] + told["unused"] == 30
@@ -41,12 +55,24 @@ def test_a_network_of_ones_own(run, album, tmp_path):
         assert (tmp_path / "model" / name).stat().st_size > 0
     assert np.asarray(Image.open(told["curve"])).std() > 0
     assert "epoch   1" in shown.err
-    again = run(*asked)
-    assert again.document["epochs"] == told["epochs"]
-    assert "epoch   1" not in again.err
-    text = run(*(word for word in asked if word != "--json"))
-    assert "AUC" in text.out
-    assert f"models add {tmp_path / 'model' / 'model.onnx'}" in text.err.replace("\n", "")
+    assert (told["added"]["name"], told["added"]["threshold"]) == ("mine", None)
+    course, added = json.loads((tmp_path / "model" / "training.json").read_text())["epochs"], local.find("mine")
+    plain = [word for word in asked if word not in ("--name", "mine", "--json")]
+    for words, advice in (
+        ((*plain, "--name", "mine"), "models calibrate mine DIR"),
+        (plain, f"models add {tmp_path / 'model' / 'model.onnx'}"),
+    ):
+        again = run(*words)
+        assert again.code == 0, again.err
+        assert "AUC" in again.out
+        assert "epoch   1" not in again.err
+        assert advice in again.err.replace("\n", "")
+        assert json.loads((tmp_path / "model" / "training.json").read_text())["epochs"] == course
+        assert local.find("mine") == added
+    taken = run(*asked[:3], "--output", tmp_path / "elsewhere", *asked[5:])
+    assert taken.code == 2
+    assert "there is a model mine already" in taken.document["error"]["message"]
+    assert not (tmp_path / "elsewhere").exists()
     other = run(*asked, "--margin", "0.3")
     assert other.code == 2
     assert "another training" in other.document["error"]["message"]
@@ -64,3 +90,96 @@ def test_no_folder(run, samples, tmp_path):
     shown = run("train", "embedder", tmp_path / "none", "--output", tmp_path / "o")
     assert shown.code == 2
     assert "none is not a folder" in shown.err
+
+
+@pytest.fixture
+def run_really(tmp_path, monkeypatch):
+    """Runs a command with the real front end but for the detector: squares are faces."""
+    monkeypatch.setattr("facesearch.detection.mtcnn.MtcnnDetector", lambda *_: FakeDetector())
+    monkeypatch.setattr(export, "mtcnn_networks", lambda **_: {})
+    monkeypatch.setattr(export, "facenet_network", lambda **_: None)
+    monkeypatch.setenv("FACESEARCH_MODELS", str(tmp_path / "models"))
+
+    def call(*words):
+        result = CliRunner().invoke(app, [str(word) for word in words], prog_name="facesearch")
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return Outcome(result.exit_code, result.stdout, result.stderr)
+
+    return call
+
+
+@pytest.fixture
+def family(run_really, tmp_path):
+    """A gallery of 113 people with two photos each; the vectors are another network's, which does not matter."""
+    levels = [20, 90, 160, 230]
+    colours = [(r, g, b) for r in levels for g in levels for b in levels if max(r, g, b) - min(r, g, b) > 60]
+    colours += [(r + 9, g, max(b - 14, 0)) for r, g, b in colours]
+    for number, colour in enumerate([*colours, (200, 10, 20), (20, 200, 10), (10, 20, 200)][:113]):
+        (tmp_path / "family" / f"p{number:03}").mkdir(parents=True)
+        for shot in range(2):
+            picture = paint([(Box(20, 20, 60, 60), colour)], 80, 80 + shot)
+            Image.fromarray(picture).save(tmp_path / "family" / f"p{number:03}" / f"{shot}.png")
+
+    path = network(tmp_path / "colours.onnx", dim=3, weights=np.eye(3))
+    assert run_really("models", "add", path, "--name", "colours", "--standardize", "none").code == 0
+    words = ("--people-from-folders", "--model", "colours", "--jobs", "1", "--gallery", tmp_path / "family.gallery")
+    assert run_really("index", tmp_path / "family", *words).code == 0
+    return tmp_path / "family.gallery"
+
+
+def test_from_a_gallery_to_a_model(run_really, family, tmp_path):
+    """What a gallery's people taught is a model that is calibrated on others and says where it came from."""
+    (tmp_path / "family" / "p007" / "1.png").unlink()
+    said = "--network small --epochs 1 --faces 22 --validation 0.9 --licence CC0 --name mine --jobs 1"
+    words = ("train", "embedder", "--gallery", family, "--output", tmp_path / "out", *said.split())
+    shown = run_really(*words)
+    assert shown.code == 0, shown.err
+    assert "225 faces of 113 people, 1 photo unused" in shown.err
+    assert "calibrated on the 102 people kept back, who also chose the epoch" in shown.out
+    assert "p007/1.png" in shown.out
+    document = run_really("models", "show", "mine", "--json").document
+    assert (document["licence"], document["calibration"]["people"]) == ("CC0", 102)
+    assert document["threshold"] == built_in("mine").threshold()
+    came = document["training"]
+    assert (came["network"], came["people"], came["settings"]["seed"]) == ("small", 11, 0)
+    assert came["data"] == {"kind": "gallery", "place": str(family)}
+    assert set(came["validation"]) == {"faces", "people", "epoch", "auc", "tar"}
+    text = run_really("models", "show", "mine").out
+    for said in ("learnt from", "11 people, gallery", "102 people kept back", "AUC ", "before", "CC0", "seed 0"):
+        assert said in text
+    alike = run_really("verify", *sorted((tmp_path / "family" / "p003").iterdir()), "--model", "mine", "--json")
+    assert alike.document["threshold"] == document["threshold"]
+
+
+def test_a_folder_or_a_gallery(run, photo, tmp_path, monkeypatch):
+    """One of both, and FACESEARCH_GALLERY does not count; a licence is a model's; a name is looked at first."""
+    monkeypatch.setenv("FACESEARCH_GALLERY", str(tmp_path / "some.gallery"))
+    photo("people/ada/1.png", "red")
+    out, people = ("--output", tmp_path / "o", "--network", "small"), tmp_path / "people"
+    cases = [
+        (out, "nothing to learn from"),
+        ((people, *out, "--gallery", tmp_path / "g"), "exclude each other"),
+        ((people, *out, "--licence", "CC0"), "--name"),
+        ((people, *out, "--name", "facenet-128"), "built-in"),
+        (("--gallery", tmp_path / "none", *out), "none"),
+        ((people, *out), "too few"),
+    ]
+    for words, said in cases:
+        shown = run("train", "embedder", *words)
+        assert (shown.code, shown.out) == (2, ""), words
+        assert said in shown.err
+
+
+def test_facts_of_another_version():
+    """A model's entry that says less of its training, or nonsense, is shown as far as it goes."""
+    assert training_facts({}) == []
+    assert training_facts({"network": "nn2", "faces": 3, "data": 1, "validation": [2]}) == [("trained", "nn2")]
+    said = {
+        "faces": 9,
+        "people": 3,
+        "validation": {"people": 2, "faces": 4, "auc": {"before": 0.5}, "tar": {"1": None}},
+    }
+    assert training_facts(said) == [
+        ("learnt from", "9 faces of 3 people"),
+        ("checked on", "4 faces of 2 people kept back"),
+    ]

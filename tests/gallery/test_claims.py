@@ -169,6 +169,31 @@ def test_a_photo_that_fails_here_is_nobodys(url, machine, album):
     assert machine()[0].index(album, jobs=1, retry=True).added == 1
 
 
+def test_a_photo_that_fails_is_free_at_once(url, machine, album, monkeypatch):
+    """Its claim is given back as soon as it failed, while the run goes on; those of photos under way are kept."""
+    gallery, counter = machine()
+    detect, claims = counter.detect, []
+    monkeypatch.setattr(indexing, "GROUP_SECONDS", 600.0)
+
+    def fail(image, **options):
+        if counter.seen["pictures"] == 4:
+            counter.seen["pictures"] += 1
+            raise MemoryError
+        return detect(image, **options)
+
+    def look(done, total, path):
+        if done == PHOTOS - 1:
+            claims.append(other.theirs(hashes))
+
+    counter.detect = fail
+    hashes = [hash_of(photo) for photo in sorted(album.iterdir())]
+    with Store.open(url) as store, store.claiming() as other:
+        report = gallery.index(album, jobs=1, progress=look)
+    assert [failure.path for failure in report.failed] == [str(album / "04.png")]
+    assert hashes[4] not in claims[0]
+    assert hashes[0] in claims[0]
+
+
 def test_copies_are_put_off_together(url, machine, album):
     """Several files of a picture that somebody is working on all get their place."""
     for name in ("x.png", "y.png"):

@@ -139,3 +139,9 @@ def test_a_budget_for_what_will_come(monkeypatch, tmp_path, fake, counting_fake,
     (tmp_path / "photos" / "020.png").unlink()
     gallery.index(tmp_path / "photos", reprocess=True)  # these are not twenty more
     assert counting_fake.seen["pictures"] == 40
+    (tmp_path / "photos").rename(tmp_path / "moved")
+    moved = gallery.index(tmp_path / "moved")  # nor are these
+    assert (moved.added, moved.skipped, counting_fake.seen["pictures"]) == (0, 20, 40)
+    album(tmp_path / "moved", [20])
+    with pytest.raises(ConfigError, match="20 are here, about 1 in 1 new photos"):
+        gallery.index(tmp_path / "moved")

@@ -10,6 +10,7 @@ import pytest
 from facesearch.errors import ConfigError, ModelError
 from facesearch.gallery import calibrating
 from facesearch.gallery.gallery import Gallery
+from facesearch.gallery.verification import verify
 from facesearch.identify.calibration import built_in, calibration_of
 from facesearch.models import export, local
 from facesearch.pipeline import FrontEnd, embedder_of, make_front_end
@@ -41,6 +42,7 @@ def add(tmp_path, monkeypatch):
 @pytest.fixture
 def own(add, tmp_path, monkeypatch):
     """Two networks that know colours, "mine" of 3 and "long" of 300 numbers a face; faces are painted squares."""
+    monkeypatch.setattr(FakeDetector, "name", "mtcnn")  # in whose place it stands
     monkeypatch.setattr("facesearch.detection.mtcnn.MtcnnDetector", lambda *_: FakeDetector())
     monkeypatch.setattr(export, "mtcnn_networks", lambda **_: {})
     add("mine", network(tmp_path / "mine.onnx", dim=3, weights=np.eye(3)), standardize="fixed")
@@ -114,38 +116,38 @@ def test_two_networks_are_never_mixed(own, album, tmp_path, wanted, monkeypatch)
         assert gallery.stats().recipe == before.recipe
 
 
-def test_a_gallery_moves_to_another_network(own, album, tmp_path):
+def test_a_gallery_moves_to_another_network(place, own, album):
     """`reindex` embeds all faces by the other network; names stay."""
-    with Gallery.open(tmp_path / "gallery", model="mine") as gallery:
+    with Gallery.open(place, model="mine") as gallery:
         gallery.index(album, people_from_folders=True)
-    with Gallery.open(tmp_path / "gallery", model="long") as gallery:
+    with Gallery.open(place, model="long") as gallery:
         assert gallery.reindex().switched
-    with Gallery.open(tmp_path / "gallery") as gallery:
+    with Gallery.open(place) as gallery:
         assert gallery.model == "long"
         assert asked(gallery, album) == ["Ann", "Ann", "Bob", "Bob"]
 
 
-def test_a_network_that_was_removed(own, album, tmp_path, add):
+def test_a_network_that_was_removed(place, own, album, tmp_path, add):
     """Its gallery says so, and answers again once the same file is added."""
-    with Gallery.open(tmp_path / "gallery", model="long") as gallery:
+    with Gallery.open(place, model="long") as gallery:
         gallery.index(album, people_from_folders=True)
     local.remove("long")
-    with Gallery.open(tmp_path / "gallery") as gallery:
+    with Gallery.open(place) as gallery:
         assert [person.name for person in gallery.people()] == ["Ann", "Bob"]
         for call in (lambda: gallery.who(album / "green.png"), gallery.reindex, lambda: gallery.calibration):
             with pytest.raises(ModelError, match="not there any more"):
                 call()
     add("long", tmp_path / "long.onnx", standardize="fixed", align="arcface")
-    with Gallery.open(tmp_path / "gallery") as gallery:
+    with Gallery.open(place) as gallery:
         assert asked(gallery, album) == ["Ann", "Ann", "Bob", "Bob"]
 
 
-def test_a_network_that_was_replaced(own, album, tmp_path, add):
+def test_a_network_that_was_replaced(place, own, album, tmp_path, add):
     """Another network of the same name is another one: nothing is mixed, no distance is judged, and reindex moves."""
-    with Gallery.open(tmp_path / "gallery", model="long") as gallery:
+    with Gallery.open(place, model="long") as gallery:
         gallery.index(album, people_from_folders=True)
     add("long", network(tmp_path / "other.onnx", dim=300, seed=3), standardize="fixed", replacing=True)
-    with Gallery.open(tmp_path / "gallery") as gallery:
+    with Gallery.open(place) as gallery:
         for call in (lambda: gallery.who(album / "green.png"), lambda: gallery.calibration):
             with pytest.raises(ModelError, match="another network now") as caught:
                 call()
@@ -188,6 +190,69 @@ def test_without_a_calibration(add, own, album, tmp_path):
             with pytest.raises(ModelError, match="is not calibrated") as caught:
                 call()
             assert "facesearch models calibrate new" in caught.value.hint
+
+
+def test_a_given_distance_needs_no_calibration(add, own, album, tmp_path):
+    """Where nobody measured the network, a distance that is given decides, and nothing is said of what it is worth."""
+    add("new", tmp_path / "long.onnx", calibrated=False, standardize="fixed")
+    with Gallery.open(tmp_path / "gallery", model="new") as gallery:
+        gallery.index(album, people_from_folders=True)
+        same = gallery.verify(album / "Ann/0.png", album / "Ann/1.png", threshold=0.3)
+        other = gallery.verify(album / "Ann/0.png", album / "Bob/1.png", threshold=0.3)
+        assert (same.same, other.same) == (True, False)
+        assert (same.far, same.tar, other.far) == (None, None, None)
+        assert verify(gallery.front_end, album / "Ann/0.png", album / "Ann/1.png", threshold=0.3) == same
+        (answer,) = gallery.who(album / "Ann/0.png", threshold=0.3)
+        assert (answer.person, answer.method, answer.fpir) == ("Ann", "knn", None)
+        (answer,) = gallery.who(album / "Ann/0.png", threshold=0.3, method="svm")
+        assert (answer.person, answer.fpir) == ("Ann", None)
+        (nobody,) = gallery.who(album / "Ann/0.png", threshold=0)
+        assert (nobody.person, nobody.nearest.person) == (None, "Ann")
+        with pytest.raises(ConfigError, match="each decides the other"):
+            gallery.who(album / "Ann/0.png", threshold=0.3, fpir=0.01)
+
+
+def test_an_album_calibration_ends_with_the_models(place, add, own, fill_album, tmp_path):
+    """Where its network is calibrated anew, the album's own calibration is not used, and that is said once."""
+    with Gallery.open(tmp_path / "empty", model="long") as gallery:
+        recipe = gallery.front_end.recipe
+    told = []
+    with Gallery.open(place, model="long", tell=told.append) as gallery:
+        fill_album(gallery._store, recipe, alike=0.5)
+        shift = gallery.calibrate().fit.shift
+        document = local.calibration("long")
+        other = replace(built_in("long"), provenance=built_in().provenance)
+        local.keep_calibration(local.find("long"), other.as_json())
+        assert gallery.calibration.shift == shift != 0
+        pairs = built_in("long").pairs
+        nearer = replace(pairs, distances=tuple(0.5 * distance for distance in pairs.distances))
+        local.keep_calibration(local.find("long"), replace(built_in("long"), pairs=nearer).as_json())
+        assert told == []
+        assert gallery.calibration == built_in("long")
+        assert gallery.threshold == built_in("long").threshold()
+        assert ["calibrated anew" in line for line in told] == [True]
+        assert gallery.calibrate().built_in == gallery.calibration.shifted(0) == built_in("long")
+        assert gallery.calibration.shift == gallery.calibrate().fit.shift
+        local.keep_calibration(local.find("long"), document)
+        assert gallery.calibration.shift == 0
+
+
+@pytest.mark.parametrize("changed", [{"align": "box"}, {"align": "eyes"}, {"color": "bgr"}, {"standardize": "none"}])
+def test_a_network_that_is_used_in_another_way(own, album, tmp_path, add, changed):
+    """The same file added anew with other settings judges no vector that was made with the old ones; reindex moves."""
+    with Gallery.open(tmp_path / "gallery", model="long") as gallery:
+        gallery.index(album)
+    settings = {"standardize": "fixed", "align": "arcface"}
+    add("long", tmp_path / "long.onnx", replacing=True, **settings | changed)
+    with Gallery.open(tmp_path / "gallery") as gallery:
+        for call in (lambda: gallery.who(album / "green.png"), lambda: gallery.calibration):
+            with pytest.raises(ModelError, match="with other settings than those that made this gallery"):
+                call()
+        assert gallery.reindex().switched
+        assert gallery.verify(album / "Ann/0.png", album / "Ann/1.png").same
+    add("long", tmp_path / "long.onnx", replacing=True, **settings)
+    with Gallery.open(tmp_path / "gallery") as gallery, pytest.raises(ModelError, match="other settings"):
+        gallery.who(album / "green.png")
 
 
 def test_groups_are_as_sure_as_the_defaults(add, own, tmp_path, album):

@@ -17,7 +17,8 @@ from facesearch.gallery.server_tuning import effort_for, maintain, tuned_of
 from facesearch.index.exact import ExactIndex
 from facesearch.index.tuning import TARGET
 from facesearch.store import Store
-from facesearch.testing import synthetic_faces
+from facesearch.store.hnsw import LONGEST, LONGEST_HALF
+from facesearch.testing import random_units, synthetic_faces
 
 from ..index.test_histories import History
 from ..vector_tables import new_table, same_table
@@ -158,6 +159,19 @@ def test_out_of_reach(stores, monkeypatch):
     assert recall(index, rows, np.arange(300)) == 1
     maintain(table, 100, told.append)
     assert len(told) == 2
+
+
+@KINDS
+def test_longer_vectors_than_a_graph_holds(half, stores):
+    """No graph can be made of longer vectors, as a network of the user may give: all are compared, without error."""
+    dim = LONGEST_HALF if half else LONGEST
+    for longer in (0, 1):
+        table = new_table(stores[0], next(NAMES), dim + longer, half=half)
+        index, rows, ids = ServerIndex(table), random_units(6, dim + longer, seed=1), np.arange(1, 7)
+        index.add(ids, rows)
+        maintain(table, 5, lambda _: None)
+        assert (tuned(table) is None) == bool(longer)
+        assert index.search(rows, 1).ids.ravel().tolist() == ids.tolist()
 
 
 @pytest.mark.parametrize("engine", ["pgvector", "pgvector-half"])

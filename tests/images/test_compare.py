@@ -58,9 +58,20 @@ def test_this_pair_stands_at_its_distance():
     ink = 0x21
     for distance in (0.0, 0.3, 1.2, 2.0, 2.9):
         picture = draw(side(), side(), distance=distance)
-        column = round(compare._x(distance))
+        end, _ = compare._end(CURVES, distance, 1.0)
+        column = round(compare._x(end, distance))
         assert (picture[670:820, column, 0] == ink).all()
-    assert compare._x(0.4) < compare._x(0.41) < compare._x(2) <= 960 - 32
+    assert compare._x(3, 0.4) < compare._x(3, 0.41) < compare._x(3, 2) <= 960 - 32
+
+
+@given(st.floats(0.02, 1), st.floats(0, 1), st.floats(0, 1))
+def test_the_axis_ends_behind_what_there_is(scale, distance, threshold):
+    """Nobody lies beyond its end, be distances large or small, and it is not much longer than that takes."""
+    edges = scale * EDGES
+    end, step = compare._end(Curves(edges, CURVES.strangers, CURVES.same), distance, threshold)
+    needed = max(distance, threshold, edges[-1])
+    assert needed <= end < needed + step * 1.001
+    assert 1 <= round(end / step) <= 8 or scale < 0.04
 
 
 def test_the_verdict_is_seen():

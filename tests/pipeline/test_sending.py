@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from facesearch.embedding.dlib import DlibEmbedder
+from facesearch.embedding.pair import PairEmbedder
 from facesearch.errors import ModelError
 from facesearch.models.runtime import Network
 from facesearch.pipeline import sending
+from facesearch.testing import FakeEmbedder
 
 
 @pytest.fixture
@@ -51,6 +54,27 @@ def test_a_model_that_was_sent_is_kept_and_found(model, cache):
     assert cache in arrived._path.parents
     assert arrived._path.read_bytes() == b"weights"
     assert [file.name for file in arrived._path.parent.iterdir()] == [f"{digest[:16]}-pnet.onnx"]
+
+
+def test_the_files_of_dlib_travel_too(tmp_path, cache):
+    """What no ONNX file makes, alone or in a pair, arrives with both of its files."""
+    files = tmp_path / "network.dat", tmp_path / "predictor.dat"
+    digests = [hashlib.sha256(path.name.encode()).hexdigest() for path in files]
+    for path in files:
+        path.write_bytes(path.name.encode())
+    alone = DlibEmbedder(*files)
+    for task in (alone, PairEmbedder("pair", FakeEmbedder(), alone, weight=0.5, first_count=1)):
+        packed, models = sending.pack(task)
+        assert models == dict(zip(digests, files, strict=True))
+        assert getattr(ForkingPickler.loads(packed), "second", alone)._files == files
+    for path, digest in zip(files, digests, strict=True):
+        path.unlink()
+        with pytest.raises(ModelError, match="did not arrive"):
+            ForkingPickler.loads(packed)
+        sending.keep(digest, str(path), path.name.encode())
+    arrived = ForkingPickler.loads(packed).second._files
+    assert [path.read_bytes() for path in arrived] == [path.name.encode() for path in files]
+    assert all(cache in path.parents for path in arrived)
 
 
 def test_another_file_at_the_same_path_is_not_taken_for_it(model, cache):

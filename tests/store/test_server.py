@@ -65,6 +65,27 @@ def test_reopening_keeps_everything(url, make):
         assert store.folder.stat().st_mode & 0o077 == 0
 
 
+def test_what_a_gallery_left_behind_goes(url, server):
+    """Once all was forgotten, the next use deletes what this machine kept; other galleries keep theirs."""
+    with Store.open(url) as store, Store.open(server.new_place()) as other:
+        old = store.folder
+        for folder in (old, other.folder):
+            (folder / "review").mkdir()
+            (folder / "review" / "1.png").write_bytes(b"a face")
+            (folder / "faces.index").write_bytes(b"vectors")
+        store.erase_everything()
+        store.settle()
+        with Store.open(url) as again, store.files_lock():
+            assert again.folder != old  # somebody uses the old one
+        assert (old / "faces.index").exists()
+        with Store.open(url) as again:
+            assert again.folder != old
+        assert not [path for path in old.rglob("*") if path.is_file() and b"a face" in path.read_bytes()]
+        assert not (old / "faces.index").exists()
+        assert (other.folder / "faces.index").read_bytes() == b"vectors"
+        assert (other.folder / "review" / "1.png").exists()
+
+
 def test_an_empty_database_of_its_own(server, make):
     """A database that was just made gets pgvector and a gallery; so the first vectors go in at once."""
     with Store.open(server.new_database()) as store:

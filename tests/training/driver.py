@@ -15,8 +15,10 @@ from facesearch.training.augment import Augmentation
 from facesearch.training.checkpoint import Checkpoints
 from facesearch.training.determinism import seed_everything
 from facesearch.training.faces import TrainingFaces
+from facesearch.training.precision import set_precision
 from facesearch.training.settings import TrainSettings
 from facesearch.training.sources import CropSource
+from facesearch.training.tensorboard import Events
 from facesearch.training.trainer import Trainer
 
 
@@ -59,6 +61,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float)
     parser.add_argument("--wait-in", type=int)
     parser.add_argument("--patience", type=int, default=20)
+    parser.add_argument("--precision", default="float32")
     asked = parser.parse_args()
     seed_everything(5)
     faces = _faces(asked.noise)
@@ -70,6 +73,7 @@ def main() -> None:
         optimizer="sgd",
         seed=5,
         patience=asked.patience,
+        precision=asked.precision,
     )
     epochs = []
 
@@ -83,6 +87,7 @@ def main() -> None:
         epochs.append(epoch)
 
     model = _network()
+    set_precision(model, settings.precision)
     checkpoints = Checkpoints(asked.folder, "test")
     held = np.flatnonzero(faces.people >= 40)
     learnt = np.flatnonzero(faces.people < 40)
@@ -93,6 +98,7 @@ def main() -> None:
         settings,
         checkpoints=checkpoints,
         told=told,
+        history=Events(asked.folder / "tensorboard").follow,
         stepped=stepped,
     )
     trained = trainer.run()

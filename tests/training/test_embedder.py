@@ -45,22 +45,26 @@ def test_too_few_to_split():
 
 
 def test_the_model_is_whole(tmp_path):
-    """The ONNX file gives what the Keras file gives, and training.json tells what it was made from."""
+    """Both files give the same in float32, also after mixed precision; training.json tells what they were made from."""
     import keras
 
     faces = _painted(people=40)
-    done = train_embedder(
-        faces, tmp_path, Plan("small", None, 0.3), TrainSettings(epochs=1, faces=40), weights=lambda: tmp_path
-    )
+    settings = TrainSettings(epochs=1, faces=40, precision="mixed_bfloat16")
+    done = train_embedder(faces, tmp_path, Plan("small", None, 0.3), settings, weights=lambda: tmp_path)
     images = standardize(faces.crops[:3])
     model = keras.models.load_model(done.result.keras)
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
     by_keras = unit_rows(np.asarray(model(images, training=False)))
     by_onnx = unit_rows(Network("own", done.result.onnx, threads=1)(["embedding"], image=images)[0])
     np.testing.assert_allclose(by_onnx, by_keras, atol=1e-4)
     about = json.loads(done.result.about.read_text())
+    assert about["settings"]["precision"] == "mixed_bfloat16"
     assert (about["size"], about["dim"], about["sha256"]) == (64, 128, done.result.sha256)
     assert [epoch["number"] for epoch in about["epochs"]] == [0, 1]
     assert Image.open(done.result.curve).size == (960, 600)
+    assert set(faces.people[done.kept_back].tolist()).isdisjoint(np.delete(faces.people, done.kept_back).tolist())
+    assert (about["validation"]["people"], about["key"]) == (done.checked_people, done.key)
+    assert about["validation"]["auc"]["after"] == about["epochs"][about["best"]]["auc"]
 
 
 def test_one_photo_in_two_folders(front_end, samples, tmp_path):
@@ -69,8 +73,8 @@ def test_one_photo_in_two_folders(front_end, samples, tmp_path):
     for name in ("a/1.jpg", "a/2.jpg", "b/1.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(source.read_bytes())
-    faces, skipped = faces_of_tree(tmp_path, front_end, size=64, jobs=1)
+    faces, unused = faces_of_tree(tmp_path, front_end, size=64, jobs=1)
     assert faces.crops.shape == (2, 64, 64, 3)
     assert faces.people.tolist() == [0, 1]
     assert len(set(faces.photos.tolist())) == 1
-    assert skipped == ()
+    assert unused == ()

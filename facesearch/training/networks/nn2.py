@@ -70,9 +70,10 @@ def _inception(x: Any, row: _Row) -> Any:  # noqa: ANN401
 
 def _l2_pool(x: Any) -> Any:  # noqa: ANN401
     """The root of the mean square of 3×3 places."""
-    from keras import layers, ops
+    from keras import ops
 
-    squares = layers.AveragePooling2D(3, strides=1, padding="same")(ops.square(x))
+    # In float32 whatever the precision of the rest: float16 ends at 65,504, which is the square of 256.
+    squares = ops.average_pool(ops.square(ops.cast(x, "float32")), 3, strides=1, padding="same")
     # The root of zero has no gradient.
     return ops.sqrt(squares + 1e-12)
 
