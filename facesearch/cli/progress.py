@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 class Bar:
     """Takes photos done, photos to do and a path; the bar appears with the first call that has something to do.
 
-    ``unit`` is what is counted, where it is not photos.
+    ``unit`` is what is counted, where it is not photos. A bar that does not ``stay`` is gone when it is full.
     """
 
-    def __init__(self, unit: str = "photos") -> None:
+    def __init__(self, unit: str = "photos", *, stay: bool = True) -> None:
         self._unit = unit
+        self._stay = stay
         self._bar: Progress | None = None
         self._started = 0.0
 
@@ -62,6 +63,7 @@ class Bar:
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(compact=False, elapsed_when_finished=True),
             console=console(sys.stderr),
+            transient=not self._stay,
         )
         bar.add_task("", total=total, rate="")
         bar.start()
@@ -70,9 +72,9 @@ class Bar:
 
 
 @contextmanager
-def bar(unit: str = "photos") -> Iterator[Bar]:
+def bar(unit: str = "photos", *, stay: bool = True) -> Iterator[Bar]:
     """A bar for one run; for several runs in turn, one bar each."""
-    shown = Bar(unit)
+    shown = Bar(unit, stay=stay)
     try:
         yield shown
     finally:

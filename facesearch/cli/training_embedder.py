@@ -72,7 +72,15 @@ def embedder(
         typer.Option("--mining", help="Which triplets teach: semi-hard is the paper's; random is there to compare."),
     ] = "semi-hard",
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="How often everybody has a turn.")] = 60,
-    faces: Annotated[int, typer.Option("--faces", min=4, help="Faces in a mini-batch; the paper took 1,800.")] = 360,
+    faces: Annotated[
+        int | None,
+        typer.Option(
+            "--faces",
+            min=4,
+            show_default=False,
+            help="Faces in a mini-batch; the paper took 1,800. Else 360, or fewer where memory is short.",
+        ),
+    ] = None,
     faces_a_person: Annotated[
         int, typer.Option("--faces-a-person", min=2, help="Of one person in a mini-batch, at most.")
     ] = 40,
@@ -144,13 +152,14 @@ def embedder(
     from facesearch.models.export import keras_weights
     from facesearch.training.adopting import adopt, check_free
     from facesearch.training.embedder import FACENET, Plan, Told, train_embedder
+    from facesearch.training.memory import faces_at_once
     from facesearch.training.settings import TrainSettings
     from facesearch.training.tensorboard import Events
 
     plan = Plan(network, None if blocks < 0 or network != FACENET else blocks, validation)
     settings = TrainSettings(
         epochs=epochs,
-        faces=faces,
+        faces=faces_at_once(plan, faces, chunk=chunk, tell=tell),
         faces_a_person=faces_a_person,
         mining=mining,
         margin=margin,
@@ -172,9 +181,9 @@ def embedder(
     events = Events(output / "tensorboard")
     if tensorboard:
         tell(f"to watch: tensorboard --logdir {events.folder} (after pip install tensorboard)")
-    with bar("faces") as shown:
+    with bar("faces") as embedding, bar("steps", stay=False) as stepping:
         told = Told(
-            phase=lambda kind, done, total: shown(done, total, "") if kind == "embed" else None,
+            phase=lambda kind, done, total: (embedding if kind == "embed" else stepping)(done, total, ""),
             epoch=tell_epoch,
             history=events.follow if tensorboard else lambda _: None,
         )

@@ -16,7 +16,7 @@ from facesearch.training.determinism import seed_everything
 from facesearch.training.faces import TrainingFaces, check_share, split_by_person
 from facesearch.training.networks import DIM, build, network_info
 from facesearch.training.precision import on_this_machine, set_precision
-from facesearch.training.result import Result, gain, save_result
+from facesearch.training.result import Curve, Result, gain, save_result
 from facesearch.training.sources import ActivationSource, CropSource
 from facesearch.training.trainer import Trained, Trainer
 
@@ -136,7 +136,7 @@ def train_embedder(
         settings,
         checkpoints=checkpoints,
         told=told.epoch,
-        history=told.history,
+        history=Curve(output, told.history),
         stepped=lambda done, total: told.phase("train", done, total),
     )
     trained = trainer.run()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ from facesearch.errors import ConfigError
 from facesearch.models.export import to_onnx
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from facesearch.training.trainer import Epoch, Trained
@@ -64,6 +66,30 @@ def save_result(
     except OSError as exc:
         raise ConfigError(f"cannot write into {folder}: {exc.strerror or exc}") from exc
     return Result(result.keras, result.onnx, result.curve, result.about, digest)
+
+
+class Curve:
+    """Draws the curve while a training runs, every few seconds at most; failing to is no reason to stop.
+
+    Args:
+        folder: of the result.
+        told: takes the epochs too.
+    """
+
+    EVERY = 10.0
+
+    def __init__(self, folder: Path, told: Callable[[Sequence[Epoch]], None] = lambda _: None) -> None:
+        self._path = folder / CURVE
+        self._told = told
+        self._drawn = time.monotonic()
+
+    def __call__(self, epochs: Sequence[Epoch]) -> None:
+        """Draw, if the last picture is old enough."""
+        self._told(epochs)
+        if time.monotonic() - self._drawn >= self.EVERY:
+            with suppress(OSError):
+                curve_plot(epochs, self._path)
+            self._drawn = time.monotonic()
 
 
 def gain(trained: Trained) -> dict[str, Any]:

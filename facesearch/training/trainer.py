@@ -143,6 +143,7 @@ class Trainer:
             raise ConfigError("no batch has two people", hint="take larger batches (--faces), or add people")
         steps: list[Step] = []
         why = None
+        self._stepped(0, len(batches))
         for place, rows in enumerate(batches):
             share = (number - 1 + place / len(batches)) / self._settings.epochs
             self._optimizer.learning_rate.assign(rate_at(share, self._steps, base=self._base))

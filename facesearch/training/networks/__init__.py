@@ -11,20 +11,25 @@ from facesearch.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class NetworkInfo:
-    """What a network is. ``size`` is the side of its input in pixels, ``builder`` is "module:function"."""
+    """What a network is.
+
+    ``size`` is the side of its input in pixels, ``face_bytes`` what a face of a mini-batch takes in a step (see
+    ``training.memory``), ``builder`` is "module:function".
+    """
 
     name: str
     title: str
     size: int
+    face_bytes: int
     builder: str
 
 
 NETWORKS: dict[str, NetworkInfo] = {
     info.name: info
     for info in (
-        NetworkInfo("small", "a small ReLU network, minutes on a processor", 64, "small:small"),
-        NetworkInfo("nn2", "the paper's NN2, an Inception network", 224, "nn2:nn2"),
-        NetworkInfo("inception-resnet-v1", "FaceNet's own", 160, "inception_resnet:inception_resnet_v1"),
+        NetworkInfo("small", "a small ReLU network, minutes on a processor", 64, 2_000_000, "small:small"),
+        NetworkInfo("nn2", "the paper's NN2, an Inception network", 224, 60_000_000, "nn2:nn2"),
+        NetworkInfo("inception-resnet-v1", "FaceNet's own", 160, 40_000_000, "inception_resnet:inception_resnet_v1"),
     )
 }
 """Every network by its name."""
