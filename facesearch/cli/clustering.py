@@ -33,7 +33,8 @@ def cluster(
             min=0,
             max=4,
             show_default=False,
-            help="Mean distance, 0 to 4, from which on groups stay apart, else 0.75; less makes more, surer groups.",
+            help="Mean distance, 0 to 4, from which on groups stay apart; less makes more, surer groups. Else 0.75, or "
+            "with another model than FaceNet what is as rare among strangers.",
         ),
     ] = None,
     draw: Annotated[

@@ -180,7 +180,10 @@ def remove_model(
       facesearch models remove school
     """
     from facesearch.models import local
+    from facesearch.models.registry import MODELS
 
+    if name in MODELS:
+        raise ConfigError(f"{name} is a built-in model, and stays", hint="facesearch models lists which ones are yours")
     local.check_name(name)
     sha256 = None
     try:

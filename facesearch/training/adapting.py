@@ -64,3 +64,19 @@ def _cut(whole: Any, blocks: int) -> Adapted:  # noqa: ANN401 - Keras
     trunk = keras.Model(whole.inputs, cut)
     tail = keras.Model(cut, whole.outputs)
     return Adapted(whole, tail, tf.function(lambda images: trunk(images, training=False), reduce_retracing=True))
+
+
+def portable(network: Any) -> Any:  # noqa: ANN401 - Keras
+    """The same network of Keras' own layers alone, so that Keras opens its file without facesearch."""
+    import keras
+
+    def call(layer: Any, *args: Any, **settings: Any) -> Any:  # noqa: ANN401
+        if type(layer).__name__ != "ScaledSum":
+            return layer(*args, **settings)
+        trunk, branch = args[0]
+        scaled = keras.layers.Rescaling(layer.scale, name=f"{layer.name}_Scale")(branch)
+        return keras.layers.Add(name=layer.name)([trunk, scaled])
+
+    same = keras.models.clone_model(network, call_function=call)
+    same.set_weights(network.get_weights())
+    return same

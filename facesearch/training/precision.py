@@ -18,8 +18,11 @@ CAPABILITY = (7, 0)
 """The compute capability from which on a card multiplies float16 in tensor cores."""
 
 _FAST_FLAGS = {"avx512_bf16", "amx_bf16"}
-"""Processor flags of bfloat16 products. A step then takes three quarters of its time; float16, which has no such
-products in TensorFlow, took five times as long.
+"""Processor flags of bfloat16 products.
+
+With them a step takes about 0.75 of its time in float32 (small network 135 ms against 184, NN2 740 against 990,
+Inception-ResNet-v1 1,410 against 1,830; one core, batches of 64, 8 and 16); without them 2.6 times, and with float16
+5.6 times.
 """
 
 
@@ -42,7 +45,7 @@ def on_this_machine(precision: Precision) -> Precision:
             f"this graphics card has no fast float16 (compute capability {'.'.join(map(str, capability))})",
             hint=f"take --precision float32; mixed needs {'.'.join(map(str, CAPABILITY))} or more",
         )
-    if _has_bfloat16():
+    if has_bfloat16():
         return "mixed_bfloat16"
     raise ConfigError(
         "this processor has no bfloat16 products (AVX512_BF16 or AMX), so mixed precision would be slower",
@@ -85,10 +88,10 @@ def loss_scale(optimizer: Any) -> float:  # noqa: ANN401 - Keras
     return float(getattr(optimizer, "dynamic_scale", 1.0))
 
 
-def _has_bfloat16() -> bool:
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 by itself; False where that cannot be told."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
-        # Not Linux; there is no telling.
         return False
     return any(_FAST_FLAGS & set(line.split()) for line in text.splitlines() if line.startswith("flags"))

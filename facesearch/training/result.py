@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from facesearch.errors import ConfigError
 from facesearch.models.export import to_onnx
+from facesearch.training.adapting import portable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,7 +58,7 @@ def save_result(
     """
     result = Result(folder / KERAS, folder / ONNX, folder / CURVE, folder / ABOUT, "")
     try:
-        model.save(result.keras)
+        portable(model).save(result.keras)
         to_onnx(model, size, str(result.onnx))
         digest = hashlib.sha256(result.onnx.read_bytes()).hexdigest()
         curve_plot(trained.epochs, result.curve)

@@ -114,6 +114,7 @@ def test_refusals(run, file, tmp_path):
         (("add", file, "--name", "x", "--calibrate", tmp_path / "none"), "is not a folder"),
         (("show", "x"), "unknown"),
         (("remove", "mtcnn"), "built-in"),
+        (("remove", "facenet+dlib"), "built-in"),
         (("calibrate", "x"), "nothing to measure on"),
     ]
     for words, said in cases:

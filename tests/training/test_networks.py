@@ -8,7 +8,7 @@ import pytest
 from facesearch.errors import ConfigError
 from facesearch.models.export import keras_weights
 from facesearch.models.facenet_keras import load_keras_model
-from facesearch.training.adapting import BLOCKS, facenet
+from facesearch.training.adapting import BLOCKS, facenet, portable
 from facesearch.training.networks import NETWORKS, build
 
 
@@ -57,6 +57,15 @@ def test_the_last_blocks_alone(original, images, blocks):
     np.testing.assert_allclose(adapted.tail(adapted.trunk(images), training=False), wanted, atol=1e-5)
     adapted.tail.trainable_weights[-1].assign_add(np.full_like(adapted.tail.trainable_weights[-1], 0.01))
     assert np.abs(np.asarray(adapted.whole(images, training=False)) - wanted).max() > 1e-4
+
+
+def test_keras_opens_the_file(original, images, tmp_path):
+    """FaceNet, saved, is opened by Keras alone, without facesearch's own layers, and is the same network."""
+    import keras
+
+    portable(original).save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    np.testing.assert_array_equal(again(images, training=False), original(images, training=False))
 
 
 def test_unknown():
