@@ -51,6 +51,8 @@ def run(faces: TrainingFaces, seed: int, rule: Rule, epochs: int) -> dict[str, A
     settings = TrainSettings(epochs=epochs, patience=epochs, faces=120, optimizer="adam", mining=rule, seed=seed)
     wall, processor = time.monotonic(), time.process_time()
     Trainer(model, CropSource(learn, Augmentation()), source, settings, told=curve.append).run()
+    if curve[-1].number < epochs:
+        raise SystemExit(f"seed {seed}, {rule}: ended after epoch {curve[-1].number}")
     found = gain(before, embed_all(embed, source), check)
     last = curve[-1]
     say(f"seed {seed}, {rule}: AUC {found}, TAR {last.tar}")

@@ -82,8 +82,14 @@ def embedder(
         ),
     ] = None,
     faces_a_person: Annotated[
-        int, typer.Option("--faces-a-person", min=2, help="Of one person in a mini-batch, at most.")
-    ] = 40,
+        int | None,
+        typer.Option(
+            "--faces-a-person",
+            min=2,
+            show_default=False,
+            help="Of one person in a mini-batch, at most; else a ninth of it, and no more than the paper's 40.",
+        ),
+    ] = None,
     margin: Annotated[float, typer.Option("--margin", help="By how much strangers are to be farther away.")] = 0.2,
     optimizer: Annotated[
         Literal["adagrad", "sgd", "adam"], typer.Option("--optimizer", help="adagrad is the paper's.")
@@ -152,15 +158,16 @@ def embedder(
     from facesearch.models.export import keras_weights
     from facesearch.training.adopting import adopt, check_free
     from facesearch.training.embedder import FACENET, Plan, Told, train_embedder
-    from facesearch.training.memory import faces_at_once
+    from facesearch.training.memory import faces_a_person_of, faces_at_once
     from facesearch.training.settings import TrainSettings
     from facesearch.training.tensorboard import Events
 
     plan = Plan(network, None if blocks < 0 or network != FACENET else blocks, validation)
+    faces = faces_at_once(plan, faces, chunk=chunk, tell=tell)
     settings = TrainSettings(
         epochs=epochs,
-        faces=faces_at_once(plan, faces, chunk=chunk, tell=tell),
-        faces_a_person=faces_a_person,
+        faces=faces,
+        faces_a_person=faces_a_person or faces_a_person_of(faces),
         mining=mining,
         margin=margin,
         optimizer=optimizer,

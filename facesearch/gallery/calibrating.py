@@ -95,9 +95,10 @@ def current(store: Store, tell: Callable[[str], None] = lambda _: None) -> Calib
         raise ModelError(
             "calibration", f"the gallery's own cannot be read: {exc}", hint="facesearch calibrate --reset"
         ) from exc
-    # What was not written down is from a version whose models could not be calibrated anew.
+    # An older version wrote down nothing; its built-in models mean what they mean today.
     if beside != known.digest() and (beside is not None or known.model not in MODELS):
-        tell(f"{known.model} is calibrated anew: the album's own calibration is not used until facesearch calibrate")
+        why = "is calibrated anew" if beside else "may have been calibrated anew"
+        tell(f"{known.model} {why}: the album's own calibration is not used until facesearch calibrate")
         return known
     return found
 

@@ -170,12 +170,17 @@ class Calibration:
         return np.asarray(limits + self.shift * share_of_shift(count))
 
     def digest(self) -> str:
-        """SHA-256 of what was measured, whatever is said of it: equal only where all distances mean the same."""
-        return hashlib.sha256(json.dumps([asdict(self.pairs), asdict(self.probes)]).encode()).hexdigest()
+        """SHA-256 of the pairs that were measured, which are all that an album's shift depends on."""
+        return _digest(self.pairs)
 
     def as_json(self) -> str:
         """The calibration as a JSON document, for ``from_json``."""
         return json.dumps(asdict(self), indent=1) + "\n"
+
+
+@lru_cache(maxsize=8)
+def _digest(pairs: PairRates) -> str:
+    return hashlib.sha256(json.dumps(asdict(pairs)).encode()).hexdigest()
 
 
 def from_json(text: str) -> Calibration:

@@ -116,7 +116,7 @@ class Checkpoints:
         if not same:
             raise ConfigError(
                 f"{self._folder} holds another training: other photos, network or settings",
-                hint="give another --output, or delete that folder to begin anew",
+                hint="give another --output, the --faces of then if the memory chose them, or delete that folder",
             )
 
     def _write(self, name: str, arrays: dict[str, Any]) -> None:

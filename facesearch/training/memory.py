@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from facesearch.training.embedder import FACENET
 from facesearch.training.networks import network_info
+from facesearch.training.sampler import FACES_A_PERSON
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 USUAL = 360
 """Faces of a mini-batch where there is room: nine people with all 40 faces, or 180 with two."""
+
+PEOPLE = USUAL // FACES_A_PERSON
+"""People of a mini-batch, at least, where they have photos enough."""
 
 LEAST = 24
 """Below, a mini-batch has hardly a semi-hard negative for anybody."""
@@ -44,16 +48,25 @@ def faces_at_once(
     memory = _memory()
     if memory is None:
         return wanted or USUAL
-    fit = max(0, memory // 2 - STANDING) // face_bytes(plan)
     if wanted is None:
-        faces = USUAL if chunk else max(LEAST, min(USUAL, fit))
+        fit = max(LEAST, (memory // 2 - STANDING) // face_bytes(plan))
+        faces = USUAL if chunk else min(USUAL, fit)
         if faces < USUAL:
             tell(f"mini-batches of {faces} faces: half of the memory holds no more (--faces takes another number)")
         return faces
-    if (chunk or wanted) > 2 * fit:
-        needed = (STANDING + (chunk or wanted) * face_bytes(plan)) / 1e9
-        tell(f"warning: {chunk or wanted} faces at once take about {needed:.0f} GB, and there are {memory / 1e9:.0f}")
+    needed = STANDING + (chunk or wanted) * face_bytes(plan)
+    if needed > memory:
+        held = f"{needed / 1e9:.1f} GB, and there are {memory / 1e9:.1f}"
+        tell(f"warning: {chunk or wanted} faces at once take about {held}")
     return wanted
+
+
+def faces_a_person_of(faces: int) -> int:
+    """Faces of one person in a mini-batch of ``faces`` if nobody says how many: the paper's, or fewer in a small one.
+
+    A mini-batch of two people with many faces has hardly a semi-hard negative.
+    """
+    return max(2, min(FACES_A_PERSON, faces // PEOPLE))
 
 
 def face_bytes(plan: Plan) -> int:

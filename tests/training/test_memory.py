@@ -7,7 +7,7 @@ from PIL import Image
 
 from facesearch.training import memory
 from facesearch.training.embedder import FACENET, Plan
-from facesearch.training.memory import LEAST, USUAL, faces_at_once
+from facesearch.training.memory import LEAST, USUAL, faces_a_person_of, faces_at_once
 from facesearch.training.result import CURVE, Curve
 from facesearch.training.trainer import Epoch
 
@@ -18,7 +18,7 @@ LAST_BLOCKS = Plan(FACENET, 2)
 @pytest.fixture
 def gigabytes(monkeypatch):
     """Lets the machine have so many."""
-    return lambda count: monkeypatch.setattr(memory, "_memory", lambda: count and count * 10**9)
+    return lambda count: monkeypatch.setattr(memory, "_memory", lambda: count and int(count * 10**9))
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,24 @@ def test_too_large_mini_batches(gigabytes):
     assert faces_at_once(LARGE, 300, tell=said.append) == 300
     assert not said
     assert faces_at_once(LARGE, 1800, tell=said.append) == 1800
-    assert "74 GB, and there are 16" in said[0]
+    assert "73.5 GB, and there are 16.0" in said[0]
     assert faces_at_once(Plan(FACENET, None), 1800, chunk=60, tell=said.append) == 1800
     assert len(said) == 1
+
+
+@pytest.mark.parametrize(("size", "told"), [(1.8, True), (2.0, False)])
+def test_the_warning_is_true(gigabytes, size, told):
+    """There is no warning of what fits: 200 faces of the last blocks take 1.9 GB."""
+    gigabytes(size)
+    said = []
+    faces_at_once(LAST_BLOCKS, 200, tell=said.append)
+    assert bool(said) == told
+
+
+@pytest.mark.parametrize(("faces", "each"), [(1800, 40), (360, 40), (120, 13), (24, 2), (4, 2)])
+def test_a_small_mini_batch_has_several_people(faces, each):
+    """Nobody fills a mini-batch alone, however many photos there are of them."""
+    assert faces_a_person_of(faces) == each
 
 
 def test_this_machine_has_memory():
