@@ -268,10 +268,9 @@ class Remark:
 class IndexReport:
     """What an ``index`` run did.
 
-    ``warnings`` are photos that were taken in with something odd about them, such as a file that ends early, each with
-    one sentence. ``people`` counts people who were enrolled from folders, ``kept_out`` photos that were forgotten with
-    a tombstone, so that faces in them were left out. ``named`` faces got a name from regions, ``unplaced`` regions are
-    where no face is, and ``conflicts`` contradict what was decided; each with one sentence.
+    ``warnings`` are photos that were taken in with something odd about them. ``people`` counts people who were enrolled
+    from folders, ``kept_out`` photos that were forgotten with a tombstone, so that faces in them were left out. From
+    regions, ``named`` faces got names, ``unplaced`` are where no face is, ``conflicts`` contradict what was decided.
     """
 
     added: int
@@ -302,7 +301,7 @@ class ReindexReport:
 
     ``recipe`` is the key of the recipe that the gallery was to be moved to, ``switched`` whether it answers by that
     recipe now. ``faces`` were embedded in this run. ``failed`` are photos with faces that could not be embedded, and
-    ``dropped`` how many faces lost their vectors because of that.
+    ``dropped`` how many faces lost their vectors. ``boxes_by`` is what found their boxes, if the new recipe's does not.
     """
 
     recipe: str
@@ -312,6 +311,7 @@ class ReindexReport:
     failed: tuple[Failure, ...]
     seconds: float
     interrupted: bool = False
+    boxes_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

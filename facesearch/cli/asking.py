@@ -1,5 +1,6 @@
 """``who`` and ``search``: who is in a photo, and where else is this face."""
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -28,10 +29,9 @@ from facesearch.cli.session import open_gallery
 from facesearch.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from facesearch.cli.output import Cell
-    from facesearch.gallery.gallery import Gallery
     from facesearch.types import Answer, Probe, ProbePhoto
 
 
@@ -101,12 +101,13 @@ def who(
         thorough=thorough,
         device=device,
     ) as opened:
+        least = cache(lambda: opened.calibration.least_fpir)
         for photo in opened.who_many(photos, method=method, fpir=fpir, threshold=threshold, k=votes, train=train):
             answered.append(photo)
             for odd in photo.warnings:
                 warn(f"{photo.path}: {odd}")
             if not as_json:
-                _show_answers(photo, _least(opened, photo))
+                _show_answers(photo, least)
             if targets and photo.error is None:
                 drawn.append(targets[len(answered) - 1])
                 opened.draw(photo, drawn[-1])
@@ -215,13 +216,8 @@ def _heading(path: str, faces: int) -> str:
     return f"{path}, {plural(faces, 'face')}{', left to right' if faces > 1 else ''}"
 
 
-def _least(opened: "Gallery", photo: "ProbePhoto") -> float:
-    """The least FPIR that can be told; any number where none is told."""
-    told = any(answer.fpir is not None for answer in photo.answers)
-    return opened.calibration.least_fpir if told else 1.0
-
-
-def _show_answers(photo: "ProbePhoto", least: float) -> None:
+def _show_answers(photo: "ProbePhoto", least: "Callable[[], float]") -> None:
+    """``least`` gives the least FPIR that can be told."""
     if photo.error is not None:
         say((f"{photo.path}, cannot be read", "bold"))
         return
@@ -248,9 +244,9 @@ def _name(answer: "Answer") -> "Cell":
     return ("unknown" if answer.doubt is None else "too poor to say"), "dim"
 
 
-def _beside(answer: "Answer", least: float) -> str:
+def _beside(answer: "Answer", least: "Callable[[], float]") -> str:
     """What the name is worth and who comes next; for an unknown face, who is nearest and why that is not the answer."""
-    close = "" if answer.fpir is None else f"{one_in(answer.fpir, least)} strangers are this close, "
+    close = "" if answer.fpir is None else f"{one_in(answer.fpir, least())} strangers are this close, "
     other = answer.runner_up if answer.person is not None else answer.nearest
     if other is None:
         return close.removesuffix(", ")

@@ -75,6 +75,7 @@ def reindex_document(report: ReindexReport) -> Document:
         "failed": failures(report.failed),
         "seconds": report.seconds,
         "interrupted": report.interrupted,
+        "boxes_by": report.boxes_by,
     }
 
 

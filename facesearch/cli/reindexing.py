@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MOST_LISTED = 20
 """People that are shown; the most changed."""
 
+# Nothing else beside --back: faces that came since the move are embedded on the way, and their photos may be gone.
 _ALONE = {
     "--dry-run": (("drop_missing",), "moves nothing, so that no face is lost"),
     "--back": (("model", "thorough"), "goes back to the model and the settings before"),
@@ -178,6 +179,8 @@ def _show(report: "ReindexReport") -> None:
     failed = f", {plural(len(report.failed), 'photo')} failed" if report.failed else ""
     say(f"{plural(report.faces, 'face')} embedded anew{dropped}{failed}{moved}")
     labelled(FAILED, [(short(failure.path), failure.error) for failure in report.failed])
+    if report.boxes_by is not None:
+        say(f"the boxes are still those of {report.boxes_by}: facesearch index --reprocess PHOTOS finds them anew")
 
 
 def _show_comparison(found: "Comparison") -> None:

@@ -26,8 +26,8 @@ def tell_epoch(epoch: Epoch) -> None:
     tell(f"epoch {epoch.number:>3}  AUC {epoch.auc:.3f}  {rates}{loss}  {epoch.seconds:.1f} s")
 
 
-def show_trained(done: TrainedEmbedder, collected: Collected, model: LocalModel | None) -> None:
-    """Print what came out, what became of it, and which photos could not be used."""
+def show_trained(done: TrainedEmbedder, collected: Collected, model: LocalModel | None, name: str | None) -> None:
+    """Print what came out, what became of it, and which photos could not be used; ``name`` is what was wished for."""
     first, best = done.trained.epochs[0], done.trained.epochs[done.trained.best]
     if done.trained.stopped is not None:
         say(("stopped", "bold"), f": {done.trained.stopped}")
@@ -46,7 +46,27 @@ def show_trained(done: TrainedEmbedder, collected: Collected, model: LocalModel 
     if model is not None:
         say((model.name, "bold"), f"  is there: --model {model.name}{_measured(done, model)}")
     _show_unused(collected)
-    _advise(done, model)
+    if model is not None or name is None:
+        _advise(done, model)
+
+
+def caution(done: TrainedEmbedder, model: LocalModel | None, name: str | None, licence: str | None) -> None:
+    """Say on stderr where something else came of a training than was wished for.
+
+    Args:
+        done: the training.
+        model: what it became.
+        name: what it was to be called; None where it was to become no model.
+        licence: what was said of that.
+    """
+    added = "" if name is None or model is not None else f", and {name} was not added"
+    if done.trained.best == 0:
+        warn(f"no epoch was better than the network before: this is that one{added}")
+    if added:
+        hint(f"to add it all the same: facesearch models add {done.result.onnx} --name {name}")
+    if licence and model is not None and model.licence != licence:
+        warn(f"{model.name} was there already and keeps its licence: {model.licence}")
+        hint(f"to change that: facesearch models remove {model.name}, then the same command again")
 
 
 def trained_document(
@@ -123,8 +143,6 @@ def _show_unused(collected: Collected) -> None:
 
 
 def _advise(done: TrainedEmbedder, model: LocalModel | None) -> None:
-    if done.trained.best == 0:
-        warn("no epoch was better than the network before: this is that one")
     if model is None:
         hint(
             f"to use it: facesearch models add {done.result.onnx} --name NAME --calibrate DIR, with people it has not "

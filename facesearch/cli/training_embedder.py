@@ -9,7 +9,7 @@ from facesearch.cli.options import JsonOption, WeightsOption
 from facesearch.cli.output import emit, plural, tell
 from facesearch.cli.progress import bar
 from facesearch.cli.session import use_weights
-from facesearch.cli.trained import show_trained, tell_epoch, trained_document
+from facesearch.cli.trained import caution, show_trained, tell_epoch, trained_document
 from facesearch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -134,7 +134,8 @@ def embedder(
     For faces unlike those that FaceNet learnt from: old prints, infrared, helmets. A fifth of the people is kept back;
     how well they are told apart after each epoch decides which weights are taken. The folder of --output gets the
     model (model.keras, model.onnx), the curve (curve.png) and the figures (training.json). With --name it is added like
-    any other model, and `facesearch models show NAME` tells what it was made from.
+    any other model, and `facesearch models show NAME` tells what it was made from; where no epoch was better than the
+    network before, it is not, and the command exits with 1.
 
     The small network and the last blocks of FaceNet can be trained on a processor; the others want a graphics card. It
     is no way to a better FaceNet for ordinary photos: that took millions of faces.
@@ -159,6 +160,7 @@ def embedder(
     from facesearch.training.adopting import adopt, check_free
     from facesearch.training.embedder import FACENET, Plan, Told, train_embedder
     from facesearch.training.memory import faces_a_person_of, faces_at_once
+    from facesearch.training.precision import check_precision
     from facesearch.training.settings import TrainSettings
     from facesearch.training.tensorboard import Events
 
@@ -182,6 +184,7 @@ def embedder(
             f"--chunk needs frozen batch normalization, and {network} begins from nothing",
             hint="leave --chunk out, or go on from FaceNet (--network facenet-128)",
         )
+    check_precision(precision)
     if name is not None:
         check_free(name, output)
     found = _collected(folder, gallery, plan.size, jobs)
@@ -203,8 +206,11 @@ def embedder(
             model = adopt(done, found, name, licence=licence, jobs=jobs, told=own_model.Told(shown, tell))
     if as_json:
         emit(trained_document(done, found, model, built_in(model.name) if model and model.calibrated else None))
-        return
-    show_trained(done, found, model)
+    else:
+        show_trained(done, found, model, name)
+    caution(done, model, name, licence)
+    if name is not None and model is None:
+        raise typer.Exit(1)
 
 
 def _collected(folder: Path | None, gallery: str | None, size: int, jobs: int | None) -> "Collected":

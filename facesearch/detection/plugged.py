@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from facesearch.errors import ConfigError, FacesearchError, ModelError
+from facesearch.errors import ConfigError, FacesearchError, ModelError, PhotoError
 from facesearch.types import Detection
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -18,9 +20,62 @@ BUILT_IN = ("mtcnn", "mtcnn-reference")
 """The names of facesearch's own detectors."""
 
 LARGEST = 4.0
-"""How many times as long as the picture's longer side a box may be: crops of more are refused."""
+"""How many times as long as the picture's longer side a box may be: crops of more are refused. How many of its box's
+longer sides a landmark may be off."""
 
 _CONTRACT = "facesearch.testing.check_detector says what must hold"
+
+
+class DetectionError(PhotoError):
+    """A detector of the user's own failed on one photo.
+
+    Args:
+        path: the photo.
+        detector: its name.
+        fault: what went wrong, as in "failed: …".
+        hint: what to do next.
+    """
+
+    def __init__(self, path: str | Path, detector: str, fault: str, *, hint: str | None = None) -> None:
+        super().__init__(path, f"the detector {detector} {fault}", hint=hint)
+        self.detector = detector
+        self.fault = fault
+
+
+class AbsentDetector:
+    """Stands for the detector of a gallery that was opened without it: only what looks for faces is refused.
+
+    Args:
+        name: of the detector.
+        settings: its, as the gallery's recipe has them.
+    """
+
+    def __init__(self, name: str, settings: dict[str, str | int | float | bool]) -> None:
+        self.name = name
+        self.settings = settings
+
+    def side(self, full_side: float) -> int:  # noqa: ARG002
+        """Refuse.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise self._absent()
+
+    def detect(self, image: NDArray[np.uint8], *, scale: float = 1.0) -> list[Detection]:  # noqa: ARG002
+        """Refuse.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise self._absent()
+
+    def _absent(self) -> ConfigError:
+        return ConfigError(
+            f"the faces of this gallery were found by the detector {self.name}, which was not given",
+            hint="the command line has no way to: open it in Python with Gallery.open(detector=…). Or do without that "
+            "detector: facesearch reindex, then facesearch index --reprocess PHOTOS",
+        )
 
 
 class PluggedDetector:
@@ -54,6 +109,8 @@ class PluggedDetector:
         """
         try:
             side = self._detector.side(full_side)
+        except ModelError as error:
+            raise ModelError(self.name, f"failed: {error.reason}", hint=error.hint or _CONTRACT) from error
         except FacesearchError:
             raise
         except Exception as exc:
@@ -63,13 +120,15 @@ class PluggedDetector:
         return side
 
     def detect(self, image: NDArray[np.uint8], *, scale: float = 1.0) -> list[Detection]:
-        """See ``Detector``.
+        """See ``Detector``. Puts the highest confidence first.
 
         Raises:
             ModelError: the user's fails, or gives what cannot be a face.
         """
         try:
             found = self._detector.detect(image, scale=scale)
+        except ModelError as error:
+            raise ModelError(self.name, f"failed: {error.reason}", hint=error.hint or _CONTRACT) from error
         except (FacesearchError, MemoryError):
             raise
         except Exception as exc:
@@ -81,7 +140,9 @@ class PluggedDetector:
             wrong = flaw_of(one, width, height)
             if wrong is not None:
                 raise ModelError(self.name, f"gave what cannot be a face: {wrong}", hint=_CONTRACT)
-        return found
+        if len({one.box for one in found}) < len(found):
+            raise ModelError(self.name, "gave the same box twice", hint=_CONTRACT)
+        return sorted(found, key=lambda one: -one.confidence)
 
     def _failed(self, exc: Exception) -> ModelError:
         said = str(exc).strip().splitlines()
@@ -100,13 +161,28 @@ def flaw_of(found: object, width: int, height: int) -> str | None:
         return f"numbers are plain ones, not {type(odd).__name__}"
     if not all(map(math.isfinite, numbers)):
         return f"numbers are finite: {found}"
-    if box.width <= 0 or box.height <= 0:
-        return f"a box has an area: {box}"
+    if min(box.width, box.height) < 1:
+        return f"a box has an area, one pixel at least: {box}"
     if max(box.width, box.height) > LARGEST * max(width, height):
         return f"a box is not far larger than the picture: {box}"
+    if box.right <= 0 or box.bottom <= 0 or box.left >= width or box.top >= height:
+        return f"a box touches the picture: {box}"
+    astray = _astray(found)
+    if astray is not None:
+        return astray
     if not 0 <= found.confidence <= 1:
         return f"a confidence is 0 to 1, not {found.confidence}"
     return None
+
+
+def _astray(found: Detection) -> str | None:
+    """Why the landmarks cannot be those of the face in the box."""
+    box, points = found.box, found.landmarks.points
+    off = LARGEST * max(box.width, box.height)
+    for x, y in points:
+        if not (box.left - off <= x <= box.right + off and box.top - off <= y <= box.bottom + off):
+            return f"landmarks are near their box: {(x, y)} is far from {box}"
+    return "landmarks are five points, not one" if len(set(points)) == 1 else None
 
 
 def flaw_of_settings(settings: object) -> str | None:

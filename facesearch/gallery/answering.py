@@ -89,8 +89,12 @@ def who(
     k: int | None,
     train: bool,
     without: Collection[str] = (),
+    tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[Answer, ...]:
-    """Name the faces of a probe, left to right; see ``Gallery.who``. Without a calibration there is a threshold."""
+    """Name the faces of a probe, left to right; see ``Gallery.who``. Without a calibration there is a threshold.
+
+    ``tell`` as for ``training.chosen_method``.
+    """
     if method not in get_args(Method):
         raise ConfigError(f"no method {method!r}", hint=f"methods: {', '.join(get_args(Method))}")
     if fpir is not None and threshold is not None:
@@ -110,7 +114,7 @@ def who(
         rate = FPIR if fpir is None else fpir
         limit = calibration.limit(rate, known.sizes)
         if method == "auto":
-            method = chosen_method(store, front_end.recipe, known.mark, calibration, rate).method
+            method = chosen_method(store, front_end.recipe, known.mark, calibration, rate, tell).method
     else:
         raise ValueError("a rate needs a calibration")
     machine = None

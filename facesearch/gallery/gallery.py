@@ -78,7 +78,8 @@ class Gallery(GalleryCuration):
             ConfigError: the rate is beyond the calibration, or both a rate and a threshold are given.
             ModelError: the embedder was not calibrated, and no threshold is given.
         """
-        return self._who(photo, method, fpir, threshold, k, train, without).answers
+        self._front_ends.checked()
+        return self._who(photo, self._meaning(threshold), method, fpir, threshold, k, train, without).answers
 
     def who_many(
         self,
@@ -91,9 +92,11 @@ class Gallery(GalleryCuration):
         train: bool = True,
     ) -> Iterator[ProbePhoto]:
         """``who`` for each photo in turn; one that cannot be used comes with its error."""
+        self._front_ends.checked()
+        calibration = self._meaning(threshold)
         for photo in photos:
             try:
-                yield self._who(photo, method, fpir, threshold, k, train)
+                yield self._who(photo, calibration, method, fpir, threshold, k, train)
             except PhotoError as error:
                 yield ProbePhoto(str(photo), error=error.reason)
 
@@ -200,6 +203,7 @@ class Gallery(GalleryCuration):
     def _who(
         self,
         photo: Photo,
+        calibration: Calibration | None,
         method: Method,
         fpir: float | None,
         threshold: float | None,
@@ -214,12 +218,13 @@ class Gallery(GalleryCuration):
             front_end,
             seen,
             evidence=self._evidence,
-            calibration=self._meaning(threshold),
+            calibration=calibration,
             method=method,
             fpir=fpir,
             threshold=threshold,
             k=k,
             train=train,
             without=without,
+            tell=self._tell_once,
         )
         return ProbePhoto(str(photo), answers, warnings=seen.analysis.photo.warnings)

@@ -121,7 +121,8 @@ def _expect(store: Store, cache: Cache, new: list[FileStamp]) -> None:
     try:
         cache.expect(len(new))
     except ConfigError:
-        # Files that were moved, or copied with their time, are no new photos. All known files are a lot to read.
+        # Files that were moved, or copied with their time, are no new photos. All known files are a lot to read. This
+        # is a guess: whatever has size and time of a known file counts as known, and copies among the new ones as new.
         known = store.stamps()
         fewer = [stamp for stamp in new if (stamp.size, stamp.mtime_ns) not in known]
         if len(fewer) == len(new):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from facesearch.detection.plugged import BUILT_IN
 from facesearch.gallery import indexing
 from facesearch.gallery.interrupts import held_back
 from facesearch.gallery.rereading import NO_FILE, read_again, side_by_side, with_faces
@@ -78,6 +79,7 @@ def reindex(
     Returns:
         What was done. Where a photo could not be read and ``drop_missing`` was not said, nothing is switched; but a
         photo that no known file holds any more, because its file was overwritten by another picture, hinders nothing.
+        The boxes of another detector stay too, and the report says so.
 
     Raises:
         ModelError: the models cannot be used.
@@ -85,6 +87,8 @@ def reindex(
     """
     started = time.monotonic()
     tally = _Tally()
+    active = store.state().recipe
+    before = next((one for one in store.recipes() if one.key == active), None)
     try:
         _embed_rest(store, front_end, tally, jobs=jobs, progress=progress)
         before_switch()
@@ -102,7 +106,21 @@ def reindex(
         failed=tuple(tally.failed.values()),
         seconds=time.monotonic() - started,
         interrupted=tally.interrupted,
+        boxes_by=_boxes_by(before, front_end.recipe) if before is not None and tally.switched else None,
     )
+
+
+def _boxes_by(before: Recipe, after: Recipe) -> str | None:
+    """The detector of a recipe, where another recipe has another one, or other settings of it."""
+    said, now = (
+        {name: value for name, value in one.settings if name.startswith("detector")} for one in (before, after)
+    )
+    name = said.get("detector")
+    if name in BUILT_IN and name == now.get("detector"):
+        # Earlier versions put settings there that change no box.
+        said = {one: said[one] for one in said.keys() & now.keys()}
+        now = {one: now[one] for one in said}
+    return None if said == now else str(name)
 
 
 @held_back()

@@ -68,5 +68,7 @@ class Shared:
 
     def failed(self, path: Path) -> None:
         """Give the claim of a photo back that cannot be used here: others need not wait for the end of this run."""
-        if path in self.claimed:
-            self.claims.drop(self.claimed.pop(path))
+        pixel_hash = self.claimed.pop(path, None)
+        # A copy of the photo may be under way still.
+        if pixel_hash is not None and pixel_hash not in self.claimed.values():
+            self.claims.drop(pixel_hash)

@@ -115,11 +115,19 @@ def trained_svm(
     )
 
 
-def chosen_method(store: Store, recipe: Recipe, mark: str | None, calibration: Calibration, fpir: float) -> Choice:
+def chosen_method(
+    store: Store,
+    recipe: Recipe,
+    mark: str | None,
+    calibration: Calibration,
+    fpir: float,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Choice:
     """The method that ``train_svm`` found to answer better at this rate (``crossval``), k-NN where it found none.
 
     Arguments as for ``trained_svm``. Where ``mark`` is None the question is about some of the people only, and what
-    was found for all of them does not count.
+    was found for all of them does not count. ``tell`` takes a line where it had found the SVM to be better, by another
+    calibration.
     """
     if mark is None:
         return Choice("knn", "only some of the people are asked about")
@@ -127,13 +135,17 @@ def chosen_method(store: Store, recipe: Recipe, mark: str | None, calibration: C
         held = json.loads(_path(store, "method", recipe, mark, "json").read_bytes())
         if held["of"] == [recipe.key, mark, _about(calibration, fpir)] and held["method"] in crossval.METHODS:
             return Choice(held["method"], str(held["reason"]), tuple(Figures(**one) for one in held["figures"]))
+        # An older version did not write the rate down.
+        if held["of"][:2] == [recipe.key, mark] and held["method"] == "svm" and held.get("rate", FPIR) == fpir:
+            found_by = "another calibration" if "rate" in held else "another calibration or rate"
+            tell(f"the SVM was found to be better by {found_by}: k-NN answers until facesearch train svm")
     return Choice("knn", "not compared since names changed: facesearch train svm")
 
 
 def _keep_choice(
     store: Store, recipe: Recipe, mark: str, calibration: Calibration, fpir: float, choice: Choice
 ) -> None:
-    document = {"of": [recipe.key, mark, _about(calibration, fpir)], **asdict(choice)}
+    document = {"of": [recipe.key, mark, _about(calibration, fpir)], "rate": fpir, **asdict(choice)}
     with suppress(OSError, StoreError), store.files_lock(MOMENT):
         _write(_path(store, "method", recipe, mark, "json"), json.dumps(document, indent=1).encode())
 

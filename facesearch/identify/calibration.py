@@ -174,8 +174,15 @@ class Calibration:
         return _digest(self.pairs)
 
     def as_json(self) -> str:
-        """The calibration as a JSON document, for ``from_json``."""
-        return json.dumps(asdict(self), indent=1) + "\n"
+        """The calibration as a JSON document, for ``from_json``.
+
+        FaceNet's usual distance is left out: documents from before it was written down stay what they were, and with
+        them whatever was found by their hash.
+        """
+        document = asdict(self)
+        if self.usual == USUAL:
+            del document["probes"]["usual"]
+        return json.dumps(document, indent=1) + "\n"
 
 
 @lru_cache(maxsize=8)

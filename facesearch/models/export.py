@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,7 +190,10 @@ def to_onnx(model: Any, size: int, target: str) -> None:  # noqa: ANN401 - a ker
 
     # Keras exports only a model that has been called.
     model(np.zeros((1, size, size, 3), np.float32))
-    model.export(target, format="onnx", verbose=False)
+    with warnings.catch_warnings():
+        # Keras asks NumPy for a name that is going to mean something else, which is nothing to a user.
+        warnings.simplefilter("ignore", FutureWarning)
+        model.export(target, format="onnx", verbose=False)
     exported = onnx.load(target)
     # Numbered by position, because Keras and tf2onnx make up other names from version to version, and the ranges of the
     # quantization are kept by name.

@@ -274,6 +274,9 @@ def _from_json(text: str, name: str, folder: Path) -> LocalModel:
     allowed = ((model.align, Align), (model.standardize, Standardize), (model.color, Color))
     if any(value not in get_args(choice) for value, choice in allowed) or min(model.dim, model.size) < 1:
         raise ValueError("a setting that there is not")
+    texts = (model.title, model.input, model.output, model.licence, model.sha256, model.added, model.source)
+    if not all(isinstance(text, str) for text in texts) or not isinstance(model.training, dict | None):
+        raise ValueError("a value of another kind than it should be")
     return model
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facesearch.detection.plugged import DetectionError, PluggedDetector
+from facesearch.errors import ModelError
 from facesearch.images.align import DEFAULT_CROPS, crop
 from facesearch.images.detail import large_enough, sharp_enough
 from facesearch.images.load import MAX_MEGAPIXELS, load, without_pixels
@@ -120,7 +122,7 @@ class FrontEnd:
             known: asked once the photo is decoded; where it says true, nothing more is done.
 
         Raises:
-            PhotoError: the photo cannot be used.
+            PhotoError: the photo cannot be used; a DetectionError where it is a detector of the user's own that fails.
             ModelError: the models cannot be used.
         """
         seconds: dict[str, float] = {}
@@ -128,9 +130,9 @@ class FrontEnd:
             photo = load(path, max_megapixels=self.max_megapixels)
         if known(photo):
             return Cropped(without_pixels(photo), (), self._no_crops(), skipped=True, seconds=seconds)
-        with _timed(seconds, "decode"):
+        with self._named(path), _timed(seconds, "decode"):
             photo = large_enough(photo, self._detector.side(max(photo.width, photo.height)))
-        with _timed(seconds, "detect"):
+        with self._named(path), _timed(seconds, "detect"):
             found = in_every_orientation(self._detector, photo)
         up = 1 / photo.scale
         faces = sorted(
@@ -254,6 +256,16 @@ class FrontEnd:
                 # In a mirrored crop a turn goes the other way round.
                 cut[row, place] = np.rot90(one, turns if settings.mirror else -turns)
         return cut
+
+    @contextmanager
+    def _named(self, path: Path) -> Iterator[None]:
+        """A detector of the user's own that fails, fails on this photo and maybe on no other."""
+        try:
+            yield
+        except ModelError as error:
+            if not isinstance(self._detector, PluggedDetector):
+                raise
+            raise DetectionError(path, error.name, error.reason, hint=error.hint) from error
 
     def _sharp_enough(self, photo: LoadedPhoto, faces: Sequence[Face]) -> LoadedPhoto:
         boxes = (face.box for face in faces)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Literal, get_args
 
-from facesearch.errors import ConfigError, FacesearchError, PhotoError, TooLargeError, UnreadableError
+from facesearch.detection.plugged import DetectionError
+from facesearch.errors import ConfigError, FacesearchError, ModelError, PhotoError, TooLargeError, UnreadableError
 from facesearch.images.files import NO_FILE
 from facesearch.images.load import without_pixels
 from facesearch.models.runtime import cores
 from facesearch.pipeline.front_end import Analysis, Cropped
 from facesearch.pipeline.process import NotSendableError
-from facesearch.pipeline.workers import Workers
+from facesearch.pipeline.workers import HOPELESS, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -50,7 +52,8 @@ def analyse_many(
     """Analyse photos side by side; results come in the order of ``paths`` and are the same, whatever ``jobs`` is.
 
     Photos are read a bounded number ahead, so memory does not grow with their number. A photo that cannot be used
-    comes as its error, also one that kills the process that reads it; an error of the models ends the iteration.
+    comes as its error, also one that kills the process that reads it; an error of the models ends the iteration. So
+    does a detector of the user's own that fails on the first ``HOPELESS`` photos it is given, and on no fewer.
 
     Few photos, below ``PAYS`` a worker, are analysed in this process; so are all where the front end cannot be
     sent to another one, or is to stay alone on a card. With Ray, all are analysed by its workers, which must find the
@@ -71,8 +74,28 @@ def analyse_many(
     """
     check_runner(runner, address)
     if runner == "ray":
-        yield from _by_ray(front_end, paths, address, jobs, known, keep_crops=keep_crops)
-        return
+        results = _by_ray(front_end, paths, address, jobs, known, keep_crops=keep_crops)
+    else:
+        results = _here(front_end, paths, jobs, known, keep_crops=keep_crops)
+    failed, worked = 0, False
+    with closing(results):
+        for path, result in results:
+            worked |= isinstance(result, Analysis) and not result.skipped
+            if isinstance(result, DetectionError) and not worked:
+                failed += 1
+                if failed == HOPELESS:
+                    raise _useless(result)
+            yield path, result
+
+
+def _here(
+    front_end: FrontEnd,
+    paths: Iterable[Path],
+    jobs: int | None,
+    known: Callable[[LoadedPhoto], bool] | None,
+    *,
+    keep_crops: bool,
+) -> Results:
     wanted = 1 if front_end.alone else jobs or cores()
     source = iter(paths)
     first = list(islice(source, wanted * PAYS)) if wanted > 1 else []
@@ -195,6 +218,12 @@ class _Analyse:
 
 def _too_large(path: Path) -> PhotoError:
     return TooLargeError(path, "needs more memory than there is")
+
+
+def _useless(error: DetectionError) -> ModelError:
+    """What ends a run in which a detector has worked on no photo yet."""
+    fault = f"{error.fault} ({error.path}, and {HOPELESS - 1} photos before it)"
+    return ModelError(error.detector, fault, hint=f"{error.hint}; once it is repaired, index with retry=True")
 
 
 def _lost(path: Path, cause: str) -> PhotoError:

@@ -14,7 +14,7 @@ from facesearch.models.runtime import cores, precision_for, resolve_device
 from facesearch.pipeline.extra import EXTRA, assemble_extra, extra_again
 from facesearch.pipeline.front_end import REVISION, FrontEnd
 from facesearch.pipeline.own import assemble_own, embedder_named, embedder_of, is_own
-from facesearch.pipeline.scope import USUAL, Engine, Scope, detector_for, looked_for, require_detector
+from facesearch.pipeline.scope import USUAL, Engine, Scope, detector_for, looked_for, with_detector_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +90,7 @@ def front_end_for(
             hint="leave --model (and FACESEARCH_MODEL) out, or embed its faces anew: "
             f"facesearch reindex --model {model}",
         )
-    require_detector(recipe, scope)
+    scope = with_detector_of(recipe, scope)
     if is_own(recipe):
         return _own_again(recipe, engine, scope, tell)
     if recipe.model in EXTRA:

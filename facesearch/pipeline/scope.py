@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from facesearch.detection.plugged import BUILT_IN, PluggedDetector
+from facesearch.detection.plugged import BUILT_IN, AbsentDetector, PluggedDetector
 from facesearch.errors import ConfigError
 from facesearch.images.load import MAX_MEGAPIXELS
 
@@ -93,8 +93,8 @@ def detector_for(scope: Scope, *, threads: int, device: str, tell: Callable[[str
     return MtcnnDetector(export.mtcnn_networks(threads=threads, tell=tell, device=device), looked_for(scope))
 
 
-def require_detector(recipe: Recipe, scope: Scope) -> None:
-    """Refuse another detector than the one that found a gallery's faces.
+def with_detector_of(recipe: Recipe, scope: Scope) -> Scope:
+    """The scope with the detector that found a gallery's faces; where it was not given, with one that refuses to look.
 
     Raises:
         ConfigError: it is another one, or has other settings.
@@ -102,12 +102,10 @@ def require_detector(recipe: Recipe, scope: Scope) -> None:
     said = {name: value for name, value in recipe.settings if name.startswith("detector")}
     made_by, own = said.pop("detector", None), scope.detector
     if own is None:
-        if made_by not in BUILT_IN:
-            raise ConfigError(
-                f"the faces of this gallery were found by the detector {made_by}, which this version does not know",
-                hint="give it to Gallery.open(detector=…), or embed its faces anew: facesearch reindex",
-            )
-        return
+        if made_by in BUILT_IN:
+            return scope
+        settings = {name.removeprefix("detector_"): value for name, value in said.items()}
+        return replace(scope, detector=PluggedDetector(AbsentDetector(str(made_by), settings)))
     other = {f"detector_{name}": value for name, value in own.settings.items()} != said
     if made_by != own.name or other:
         how = f"by {made_by}, not by {own.name}" if made_by != own.name else f"by {made_by} with other settings"
@@ -115,3 +113,4 @@ def require_detector(recipe: Recipe, scope: Scope) -> None:
             f"the faces of this gallery were found {how}",
             hint="open it with that one, or move it: Gallery.reindex, then Gallery.index(…, reprocess=True)",
         )
+    return scope

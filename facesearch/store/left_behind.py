@@ -2,7 +2,8 @@
 
 A gallery that is forgotten as a whole gets another UUID, and so another folder in the cache. A machine that was away at
 the time, or killed in the middle, has the old one still. Each folder says, as a hash, where its gallery was: of all
-with one place, only that of the gallery that is there now keeps what it holds.
+with one place, only that of the gallery that is there now keeps what it holds. All of it can be made anew, so that a
+place that two galleries share, as on a copy of a whole server, costs time and nothing else.
 """
 
 from __future__ import annotations
@@ -25,14 +26,22 @@ if TYPE_CHECKING:
 PLACE_NAME = "place"
 """The file that holds the hash."""
 
-_PLACE = text("SELECT concat_ws(' ', system_identifier, current_database(), current_schema()) FROM pg_control_system()")
-"""The number that a server drew when it was made: an address may lead to several servers, by turns."""
+_PLACE = text(
+    """
+    SELECT format('%s/%s/%s', system_identifier, pg_database.oid, pg_namespace.oid)
+    FROM pg_control_system(), pg_database, pg_namespace
+    WHERE datname = current_database() AND nspname = current_schema()
+    """
+)
+"""The number that a server drew when it was made, for an address may lead to several servers, by turns; and numbers of
+the database and the schema, for others may get their names once they are renamed."""
 
 
 def place_of(engine: Engine) -> str | None:
     """Where a gallery is, as a hash, by whatever address it is reached; None where the server does not say."""
     with suppress(DBAPIError), engine.connect() as connection:
-        return hashlib.sha256(str(connection.execute(_PLACE).scalar_one()).encode()).hexdigest()
+        place = connection.execute(_PLACE).scalar_one_or_none()
+        return None if place is None else hashlib.sha256(str(place).encode()).hexdigest()
     return None
 
 
@@ -43,14 +52,23 @@ def tidy(folder: Path, place: str) -> None:
         folder: of the gallery that is there now.
         place: see ``place_of``.
     """
-    kept = {LOCK_NAME, NOTE_NAME, PLACE_NAME}
+    own = folder / PLACE_NAME
     with suppress(OSError):
-        (folder / PLACE_NAME).write_text(place)
-        for note in folder.parent.glob(f"*/{PLACE_NAME}"):
-            old = note.parent
-            if old == folder or note.read_text() != place or {path.name for path in old.iterdir()} <= kept:
-                continue
-            with suppress(StoreError), WriterLock(old, 0).hold():
-                for path in old.rglob("*"):
-                    if path.is_file() and path.name not in kept:
-                        path.unlink(missing_ok=True)
+        own.touch(0o600)
+        own.write_bytes(place.encode())
+    for note in folder.parent.glob(f"*/{PLACE_NAME}"):
+        if note.parent != folder:
+            # One that is damaged, in use or somebody else's is no reason to leave the others.
+            with suppress(OSError, StoreError):
+                _empty(note, place)
+
+
+def _empty(note: Path, place: str) -> None:
+    """Delete what lies beside a note of this place."""
+    kept, old = {LOCK_NAME, NOTE_NAME, PLACE_NAME}, note.parent
+    if note.read_bytes() != place.encode() or {path.name for path in old.iterdir()} <= kept:
+        return
+    with WriterLock(old, 0).hold():
+        for path in old.rglob("*"):
+            if path.is_file() and path.name not in kept:
+                path.unlink(missing_ok=True)

@@ -46,6 +46,7 @@ class ServerDatabase:
         "the database server's write-ahead log, replicas and backups, for as long as it keeps them",
         "statistics that the server makes of columns (pg_statistic), until newer ones take their place",
         "indexes that other machines keep of this gallery, until they next search it or index",
+        "where all was forgotten, such indexes perhaps for good: delete the folder galleries in those machines' cache",
     )
 
     def __init__(self, url: URL, *, create: bool, timeout: float) -> None:

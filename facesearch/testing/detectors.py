@@ -12,7 +12,6 @@ from facesearch.pipeline.lying import UPRIGHT
 from facesearch.pipeline.workers import Workers
 from facesearch.testing.fakes import GREY
 from facesearch.testing.requiring import require
-from facesearch.types import Box
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facesearch.detection.base import Detector
-    from facesearch.types import Detection
+    from facesearch.types import Box, Detection
 
 NEAR = 0.5
 """How far outside its box a landmark may lie, as a share of the box's sides."""
@@ -36,7 +35,6 @@ def check_faces(found: list[Detection], image: NDArray[np.uint8], faces: Sequenc
     for face in found:
         wrong = flaw_of(face, width, height)
         require(wrong is None, wrong or "")
-        require(face.box.iou(Box(0, 0, width, height)) > 0, f"a box touches the picture: {face.box}")
     confidences = [face.confidence for face in found]
     require(confidences == sorted(confidences, reverse=True), "detections come in order of falling confidence")
     for box in faces:

@@ -44,7 +44,7 @@ def adopt(
     licence: str | None = None,
     jobs: int | None = None,
     told: own_model.Told = own_model.Told(),  # noqa: B008 - a constant
-) -> LocalModel:
+) -> LocalModel | None:
     """Add what was trained, and calibrate it on the people who were kept back, where they are enough.
 
     They chose the epoch whose weights were taken, so it fits them a little better than others; the calibration says so.
@@ -59,7 +59,8 @@ def adopt(
         told: progress.
 
     Returns:
-        The model. If the same training became it before it stays as it is, but is calibrated where it was not.
+        The model. If the same training became it before it stays as it is, but is calibrated where it was not. None
+        where no epoch was better than the network before: such a model would only be a second name for that one.
 
     Raises:
         ConfigError: another model has the name now; or so many photos are gone that too few people are left.
@@ -74,14 +75,17 @@ def adopt(
         if known is not None and not model.calibrated:
             model, _ = own_model.calibrate(name, known, jobs=jobs, told=told)
         return model
+    if done.trained.best == 0:
+        return None
     wishes = Wishes(name, title=_title(done, collected), licence=licence)
     model, _ = own_model.add(done.result.onnx, wishes, known, jobs=jobs, told=told)
     return model
 
 
 def _is_of(model: LocalModel, key: str | None) -> bool:
-    """Whether a training with this key became the model."""
-    return key is not None and (model.training or {}).get("key") == key
+    """Whether a training with this key became the model, and takes faces as they were learnt from."""
+    as_learnt = (model.align, model.standardize, model.color) == ("box", "per-image", "rgb")
+    return key is not None and as_learnt and (model.training or {}).get("key") == key
 
 
 def _title(done: TrainedEmbedder, collected: Collected) -> str:

@@ -13,7 +13,7 @@ from facesearch.training.adapting import facenet
 from facesearch.training.augment import Augmentation
 from facesearch.training.checkpoint import Checkpoints
 from facesearch.training.determinism import seed_everything
-from facesearch.training.faces import TrainingFaces, check_share, split_by_person
+from facesearch.training.faces import TrainingFaces, check_share, split_faces
 from facesearch.training.networks import DIM, build, network_info
 from facesearch.training.precision import on_this_machine, set_precision
 from facesearch.training.result import Curve, Result, gain, save_result
@@ -123,7 +123,7 @@ def train_embedder(
         ConfigError: too few people or faces, settings that do not fit, or a folder that holds another training.
         ModelError: FaceNet's weights cannot be had.
     """
-    learnt_from, kept_back = split_by_person(faces.people, plan.validation, seed=settings.seed)
+    learnt_from, kept_back = split_faces(faces, plan.validation, seed=settings.seed)
     learn, check = faces.of(learnt_from), faces.of(kept_back)
     seed_everything(settings.seed)
     settings = replace(settings, precision=on_this_machine(settings.precision))

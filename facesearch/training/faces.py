@@ -83,3 +83,19 @@ def split_by_person(
             hint="add people with two photos or more, or take another --seed",
         )
     return np.flatnonzero(~back), np.flatnonzero(back)
+
+
+def split_faces(faces: TrainingFaces, share: float, *, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """``split_by_person``, and no picture of a face is on both sides.
+
+    A picture that has the names of two people, one on either side, is left out of learning. Faces of one group photo
+    are other pictures.
+
+    Raises:
+        ConfigError: as ``split_by_person``.
+    """
+    learn, back = split_by_person(faces.people, share, seed=seed)
+    both = np.intersect1d(faces.photos[learn], faces.photos[back])
+    held = {faces.crops[row].tobytes() for row in back[np.isin(faces.photos[back], both)]}
+    asked = learn[np.isin(faces.photos[learn], both)]
+    return np.setdiff1d(learn, [row for row in asked if faces.crops[row].tobytes() in held]), back

@@ -26,6 +26,10 @@ Inception-ResNet-v1 1,410 against 1,830; one core, batches of 64, 8 and 16); wit
 """
 
 
+_CARDS = ("/dev/nvidiactl", "/dev/nvmap", "/dev/dxg")
+"""What is there with a card of NVIDIA's, and no other counts: in a PC, in a Jetson, through Windows."""
+
+
 def on_this_machine(precision: Precision) -> Precision:
     """What ``mixed`` is here: float16 on a graphics card, bfloat16 on a processor; any other name is itself.
 
@@ -47,7 +51,21 @@ def on_this_machine(precision: Precision) -> Precision:
         )
     if has_bfloat16():
         return "mixed_bfloat16"
-    raise ConfigError(
+    raise _none_here()
+
+
+def check_precision(precision: Precision) -> None:
+    """Ask what can be asked before TensorFlow is there, which must not be while processes that read photos begin.
+
+    Raises:
+        ConfigError: ``on_this_machine`` is going to: the processor has no bfloat16, and there is no card.
+    """
+    if precision == "mixed" and not has_bfloat16() and not any(Path(card).exists() for card in _CARDS):
+        raise _none_here()
+
+
+def _none_here() -> ConfigError:
+    return ConfigError(
         "this processor has no bfloat16 products (AVX512_BF16 or AMX), so mixed precision would be slower",
         hint="take --precision float32",
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from facesearch.models.export import to_onnx
 from facesearch.training.adapting import portable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from facesearch.training.trainer import Epoch, Trained
@@ -44,29 +45,40 @@ def save_result(
     folder: Path,
     about: dict[str, Any],
 ) -> Result:
-    """Write all files into the folder.
+    """Write all files into the folder, each whole or not at all.
+
+    Those of the same training that are there already stay as they are, for the export gives other bytes each time, and
+    galleries go by the hash of the ONNX file.
 
     Args:
         model: the whole network, with its best weights.
         size: side of its input in pixels.
         trained: how it went.
         folder: exists.
-        about: what goes into ``training.json`` beside the epochs.
+        about: what goes into ``training.json`` beside the epochs; ``key`` says which training it is.
 
     Raises:
         ConfigError: a file cannot be written.
     """
-    result = Result(folder / KERAS, folder / ONNX, folder / CURVE, folder / ABOUT, "")
+    keras, onnx, curve, told = (folder / name for name in (KERAS, ONNX, CURVE, ABOUT))
+    digest = _kept(folder, about["key"], trained)
     try:
-        portable(model).save(result.keras)
-        to_onnx(model, size, str(result.onnx))
-        digest = hashlib.sha256(result.onnx.read_bytes()).hexdigest()
-        curve_plot(trained.epochs, result.curve)
-        document = {**about, "sha256": digest, **_told(trained)}
-        result.about.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        if digest is None or not keras.exists():
+            with _whole(keras) as scratch:
+                portable(model).save(scratch)
+        if digest is None or not curve.exists():
+            with _whole(curve) as scratch:
+                curve_plot(trained.epochs, scratch)
+        if digest is None:
+            # The inner one takes its place first: training.json must never tell of a network that is not there yet.
+            with _whole(told) as document, _whole(onnx) as network:
+                to_onnx(model, size, str(network))
+                digest = _sha256(network)
+                said = {**about, "sha256": digest, **_told(trained)}
+                document.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
     except OSError as exc:
         raise ConfigError(f"cannot write into {folder}: {exc.strerror or exc}") from exc
-    return Result(result.keras, result.onnx, result.curve, result.about, digest)
+    return Result(keras, onnx, curve, told, digest)
 
 
 class Curve:
@@ -88,8 +100,8 @@ class Curve:
         """Draw, if the last picture is old enough."""
         self._told(epochs)
         if time.monotonic() - self._drawn >= self.EVERY:
-            with suppress(OSError):
-                curve_plot(epochs, self._path)
+            with suppress(OSError), _whole(self._path) as scratch:
+                curve_plot(epochs, scratch)
             self._drawn = time.monotonic()
 
 
@@ -110,11 +122,8 @@ def gain(trained: Trained) -> dict[str, Any]:
 
 def key_of(folder: Path) -> str | None:
     """The key of the training that ended in this folder (``training.json``); None where none did."""
-    try:
-        said = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        return str(said["key"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    key = _said(folder).get("key")
+    return None if key is None else str(key)
 
 
 def curve_plot(epochs: Sequence[Epoch], path: Path) -> None:
@@ -139,6 +148,46 @@ def curve_plot(epochs: Sequence[Epoch], path: Path) -> None:
     losses.spines[["top"]].set_visible(False)
     axes.legend(handles=[*axes.get_lines(), *losses.get_lines()], loc="center right", frameon=False)
     figure.savefig(path)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A file beside ``path`` that takes its place at the end of the block, unless the block raises."""
+    # Keras and matplotlib go by the ending.
+    scratch = path.with_name(f".part-{path.name}")
+    try:
+        yield scratch
+        with scratch.open("r+b") as file:
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    finally:
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
+
+
+def _kept(folder: Path, key: str, trained: Trained) -> str | None:
+    """The SHA-256 of the ONNX file, where it and ``training.json`` are of this training and fit each other."""
+    said = _said(folder)
+    course = (key, trained.best, [epoch.auc for epoch in trained.epochs])
+    with suppress(OSError, KeyError, TypeError):
+        if (said["key"], said["best"], [epoch["auc"] for epoch in said["epochs"]]) == course:
+            digest = _sha256(folder / ONNX)
+            return digest if digest == said["sha256"] else None
+    return None
+
+
+def _said(folder: Path) -> dict[str, Any]:
+    """What ``training.json`` holds; nothing where it cannot be read."""
+    try:
+        said = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _told(trained: Trained) -> dict[str, Any]:

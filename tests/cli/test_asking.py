@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
+from facesearch.gallery import calibrating
+
 # Many tests of some tenths of a second: `make test` runs them.
 pytestmark = pytest.mark.slow
 
@@ -43,6 +45,19 @@ def test_who_shows_ids_of_indexed_faces(run, photo, album):
     assert "face 4\n" in shown.out
     documents = run("who", album / "bob/3.png", "--json").document["photos"][0]["faces"]
     assert [(face["id"], face["person"]) for face in documents] == [("3", None)]
+
+
+def test_the_calibration_is_read_once(run, photo, album, monkeypatch):
+    """However many photos are asked about, it is read for the answers and for what is said of them."""
+    real, read = calibrating.current, []
+
+    def current(*arguments):
+        read.append(1)
+        return real(*arguments)
+
+    monkeypatch.setattr(calibrating, "current", current)
+    assert run("who", *(photo(f"{width}.png", "red", "blue", width=width) for width in (400, 410, 420))).code == 0
+    assert len(read) == 2
 
 
 def test_nobody_known_is_1(run, photo, album):

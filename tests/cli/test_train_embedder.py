@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
+from itertools import count
 
 import numpy as np
 import pytest
@@ -15,9 +15,12 @@ from facesearch.cli.trained import training_facts
 from facesearch.identify.calibration import built_in
 from facesearch.models import export, local
 from facesearch.testing import FakeDetector, paint
+from facesearch.training import precision, trainer
+from facesearch.training.validation import Validation
 from facesearch.types import Box
 
 from ..onnx_files import network
+from ..trainings import finished
 from .conftest import Outcome
 
 
@@ -38,7 +41,14 @@ def album(samples, tmp_path):
     return folder
 
 
-def test_a_network_of_ones_own(run, album, tmp_path):
+@pytest.fixture
+def gaining(monkeypatch):
+    """The people kept back are told apart better after each epoch, whatever a few photos teach."""
+    given = count(1)
+    monkeypatch.setattr(trainer, "validate", lambda *_: Validation(1 - 0.5 / next(given), {0.01: 0.5, 0.001: 0.5}))
+
+
+def test_a_network_of_ones_own(run, album, tmp_path, gaining):
     """The command gives a model, a curve and figures, and going on with it does nothing anew."""
     asked = ("train", "embedder", album, "--output", tmp_path / "model", "--network", "small", "--epochs", "1")
     asked = (*asked, "--validation", "0.7", "--faces", "8", "--faces-a-person", "2", "--name", "mine", "--json")
@@ -56,7 +66,8 @@ def test_a_network_of_ones_own(run, album, tmp_path):
     assert np.asarray(Image.open(told["curve"])).std() > 0
     assert "epoch   1" in shown.err
     assert (told["added"]["name"], told["added"]["threshold"]) == ("mine", None)
-    course, added = json.loads((tmp_path / "model" / "training.json").read_text())["epochs"], local.find("mine")
+    files = ("model.onnx", "training.json", "curve.png")
+    before, added = [(tmp_path / "model" / name).read_bytes() for name in files], local.find("mine")
     plain = [word for word in asked if word not in ("--name", "mine", "--json")]
     for words, advice in (
         ((*plain, "--name", "mine"), "models calibrate mine DIR"),
@@ -67,7 +78,7 @@ def test_a_network_of_ones_own(run, album, tmp_path):
         assert "AUC" in again.out
         assert "epoch   1" not in again.err
         assert advice in again.err.replace("\n", "")
-        assert json.loads((tmp_path / "model" / "training.json").read_text())["epochs"] == course
+        assert [(tmp_path / "model" / name).read_bytes() for name in files] == before
         assert local.find("mine") == added
     taken = run(*asked[:3], "--output", tmp_path / "elsewhere", *asked[5:])
     assert taken.code == 2
@@ -127,7 +138,7 @@ def family(run_really, tmp_path):
     return tmp_path / "family.gallery"
 
 
-def test_from_a_gallery_to_a_model(run_really, family, tmp_path):
+def test_from_a_gallery_to_a_model(run_really, family, tmp_path, gaining):
     """What a gallery's people taught is a model that is calibrated on others and says where it came from."""
     (tmp_path / "family" / "p007" / "1.png").unlink()
     said = "--network small --epochs 1 --faces 22 --validation 0.9 --licence CC0 --name mine --jobs 1"
@@ -149,6 +160,54 @@ def test_from_a_gallery_to_a_model(run_really, family, tmp_path):
         assert said in text
     alike = run_really("verify", *sorted((tmp_path / "family" / "p003").iterdir()), "--model", "mine", "--json")
     assert alike.document["threshold"] == document["threshold"]
+
+
+@pytest.fixture
+def train(run_really, photo, tmp_path, monkeypatch):
+    """Runs the command, where the training itself is over and gave these AUCs."""
+    photo("people/ada/1.png", "red")
+
+    def call(*words, aucs):
+        done = finished(tmp_path / "out", people=20, aucs=aucs)
+        monkeypatch.setattr("facesearch.training.embedder.train_embedder", lambda *_, **__: done)
+        return run_really("train", "embedder", tmp_path / "people", "--output", tmp_path / "out", *words)
+
+    return call
+
+
+def test_nothing_gained(train, tmp_path):
+    """Where no epoch was better there is a warning; a model that was wished for is a no, with the way to it."""
+    said, idle = "no epoch was better than the network before", (0.6, 0.5)
+    plain = train(aucs=idle)
+    assert (plain.code, "best: epoch 0 of 1" in plain.out, said in plain.err) == (0, True, True)
+    assert f"to use it: facesearch models add {tmp_path / 'out' / 'model.onnx'}" in plain.err
+    for words in ((), ("--json",)):
+        named = train("--name", "mine", *words, aucs=idle)
+        assert (named.code, said in named.err, "mine was not added" in named.err) == (1, True, True)
+        assert f"facesearch models add {tmp_path / 'out' / 'model.onnx'} --name mine" in named.err
+        assert named.err.count("models add") == 1
+    assert (named.document["best"], named.document["added"], local.names()) == (0, None, [])
+    better = train("--name", "mine", aucs=(0.5, 0.6))
+    assert (better.code, said in better.err, local.names()) == (0, False, ["mine"])
+
+
+def test_another_licence(train):
+    """A licence that is said of a model that is there already changes nothing, and that is told."""
+    words, gained = ("--name", "mine", "--licence"), (0.5, 0.6)
+    for licence, warned in (("CC0", False), ("CC0", False), ("MIT", True)):
+        shown = train(*words, licence, aucs=gained)
+        assert (shown.code, "keeps its licence: CC0" in shown.err) == (0, warned)
+        assert ("facesearch models remove mine" in shown.err) == warned
+    assert local.find("mine").licence == "CC0"
+
+
+def test_mixed_is_refused_at_once(run, photo, tmp_path, monkeypatch):
+    """A machine without 16 bits says so before it reads a photo."""
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: False)
+    monkeypatch.setattr(precision, "_CARDS", ())
+    photo("people/ada/1.png", "red")
+    shown = run("train", "embedder", tmp_path / "people", "--output", tmp_path / "o", "--precision", "mixed")
+    assert (shown.code, "no bfloat16" in shown.err, "1 face" in shown.err) == (2, True, False)
 
 
 def test_a_folder_or_a_gallery(run, photo, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pickle
 import re
 import sys
 from dataclasses import replace
@@ -13,18 +14,20 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper, save
 from PIL import Image
+from typer.testing import CliRunner
 
 from facesearch import Gallery
+from facesearch.cli.app import app
 from facesearch.detection.mtcnn import MtcnnDetector
-from facesearch.detection.plugged import BUILT_IN, PluggedDetector
+from facesearch.detection.plugged import BUILT_IN, DetectionError, PluggedDetector, flaw_of
 from facesearch.detection.reference import ReferenceDetector
-from facesearch.errors import ConfigError, ModelError
+from facesearch.errors import ConfigError, ModelError, PhotoError
 from facesearch.identify.calibration import built_in
 from facesearch.models import local
-from facesearch.pipeline import Scope
+from facesearch.pipeline import Scope, many
 from facesearch.pipeline.adding import Wishes, examine
 from facesearch.testing import FakeDetector, check_detector, paint
-from facesearch.types import Box, Detection, Landmarks
+from facesearch.types import Box, Detection, Failure, Landmarks
 
 from ..onnx_files import network
 
@@ -164,12 +167,11 @@ def test_a_gallery_with_a_detector_of_ones_own(yunet, file, mine, album, tmp_pat
 
 
 def test_a_gallery_keeps_to_its_detector(yunet, file, mine, album, tmp_path):
-    """Without its detector, or with another one, or another file, it refuses what needs faces, and says the way."""
+    """With another one, or another file, it refuses what needs faces, and says the way."""
     with Gallery.open(tmp_path / "gallery", model=mine, detector=yunet(file)) as gallery:
         gallery.index(album, people_from_folders=True)
     other = yunet(_network(tmp_path / "other.onnx", right=1.1))
     for detector, said in (
-        (None, "found by the detector yunet, which this version does not know"),
         (FakeDetector(), "found by yunet, not by fake"),
         (other, "found by yunet with other settings"),
     ):
@@ -183,6 +185,54 @@ def test_a_gallery_keeps_to_its_detector(yunet, file, mine, album, tmp_path):
                 with pytest.raises(ConfigError, match=said) as error:
                     call()
                 assert "reindex" in error.value.hint
+
+
+def run(*words):
+    """A command: its exit code and what it printed."""
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    return done.exit_code, done.output
+
+
+def test_a_gallery_without_its_detector(yunet, file, mine, album, tmp_path):
+    """The command line does all that needs no detector, refuses to look for faces, and says what to do."""
+    here = ("--gallery", tmp_path / "gallery")
+    with Gallery.open(tmp_path / "gallery", model=mine, detector=yunet(file)) as gallery:
+        gallery.index(album)
+        recipe = gallery.stats().recipe
+    for words, printed in (
+        (("cluster",), "2 groups from 4 unnamed faces"),
+        (("name", 1, "Ann"), "Ann"),
+        (("people",), "Ann"),
+        (("stats",), "4 faces"),
+        (("index", album), "5 unchanged"),
+        (("review", "--json"), "{"),
+    ):
+        code, said = run(*words, *here)
+        assert (code, printed in said) == (0, True), (words, said)
+    Image.fromarray(paint([(SQUARES[1], (0, 255, 120))])).save(album / "new.png")
+    for words in (("index", album), ("index", album, "--reprocess"), ("who", album / "new.png")):
+        code, said = run(*words, *here)
+        assert code == 2, (words, said)
+        assert "found by the detector yunet, which was not given" in said
+        assert "Gallery.open(detector=…)" in said
+        assert "facesearch reindex, then facesearch index --reprocess" in said
+    with Gallery.open(tmp_path / "gallery") as gallery:
+        assert (gallery.stats().recipe, gallery.stats().faces) == (recipe, 4)
+
+
+def test_reindex_says_whose_the_boxes_are(mine, album, tmp_path):
+    """A gallery that moves to another detector's recipe keeps its boxes, and is told so once."""
+    with Gallery.open(tmp_path / "gallery", model=mine, detector=FakeDetector()) as gallery:
+        gallery.index(album)
+        assert gallery.reindex().boxes_by is None
+    with Gallery.open(tmp_path / "gallery", detector=FakeDetector(90)) as gallery:
+        assert not gallery.reindex(dry_run=True).switched
+        assert gallery.reindex().boxes_by == "fake"
+        assert gallery.reindex().boxes_by is None
+    code, said = run("reindex", "--gallery", tmp_path / "gallery")
+    assert code == 0
+    assert "5 faces embedded anew" in said
+    assert "the boxes are still those of fake: facesearch index --reprocess PHOTOS finds them anew" in said
 
 
 def test_a_gallery_moves_to_another_detector(yunet, file, mine, album, tmp_path):
@@ -233,6 +283,7 @@ class Odd(FakeDetector):
         return self.does
 
 
+FACE = Detection(SQUARES[0], Landmarks((50, 60), (80, 60), (65, 70), (55, 80), (75, 80)), 0.99)
 NOWHERE = Detection(Box(0, 0, 1, 1), Landmarks(*[(float("nan"), 0.0)] * 5), 0.99)
 
 
@@ -242,20 +293,86 @@ NOWHERE = Detection(Box(0, 0, 1, 1), Landmarks(*[(float("nan"), 0.0)] * 5), 0.99
         (RuntimeError("no such layer\n  in file"), "failed: RuntimeError: no such layer$"),
         (KeyError(), "failed: KeyError$"),
         (None, "gave no list of faces, but None"),
-        ([(1, 2, 3, 4)], r"cannot be a face: a face is a Detection"),
-        ([NOWHERE], "cannot be a face: numbers are finite"),
+        ([(1, 2, 3, 4)], "gave what cannot be a face: a face is a Detection"),
+        ([NOWHERE], "gave what cannot be a face: numbers are finite"),
+        ([FACE, FACE], "gave the same box twice"),
+        (ModelError("other", "the network failed: no memory"), "failed: the network failed: no memory$"),
         (0, "wants pictures of 0 pixels"),
     ],
 )
 def test_what_goes_wrong_in_a_detector_is_said(mine, album, tmp_path, does, said):
-    """Whatever a detector raises or gives ends in one error that names it, and nothing is taken in."""
+    """Whatever a detector raises or gives is the error of a photo that names both, and nothing is taken in."""
     with Gallery.open(tmp_path / "gallery", model=mine, detector=Odd(does)) as gallery:
-        for call in (lambda: gallery.index(album), lambda: gallery.verify(album / "Ann/0.png", album / "Ann/0.png")):
-            with pytest.raises(ModelError, match=said) as error:
-                call()
-            assert error.value.message.startswith("model odd: ")
-            assert "check_detector" in error.value.hint
+        report = gallery.index(album)
+        assert [Path(failure.path) for failure in report.failed] == sorted(album.rglob("*.png"))
+        for failure in report.failed:
+            assert re.search(f"^the detector odd {said}", failure.error)
+        with pytest.raises(PhotoError, match=said) as error:
+            gallery.verify(album / "Ann/0.png", album / "Ann/0.png")
+        assert error.value.message.startswith(f"{album / 'Ann/0.png'}: the detector odd ")
+        assert "check_detector" in error.value.hint
         assert gallery.stats().photos == 0
+
+
+class Picky(FakeDetector):
+    """Fails on pictures with more blue than red in them; or on all, where it is ``useless``."""
+
+    name = "picky"
+    useless = False
+
+    def detect(self, image, *, scale=1.0):
+        """What the fake finds."""
+        if self.useless or image[..., 2].max() > image[..., 0].max():
+            raise RuntimeError("too blue")
+        return super().detect(image, scale=scale)
+
+
+def test_a_photo_on_which_a_detector_fails_stops_nothing(mine, album, tmp_path):
+    """It is listed, the others are indexed; only one that fails on all of the first photos ends the run, by name."""
+    (album / "blue.png").rename(album / "Ann" / "-first.png")
+    with Gallery.open(tmp_path / "gallery", model=mine, detector=Picky()) as gallery:
+        for _ in range(2):
+            report = gallery.index(album, jobs=1)
+            assert report.failed == (
+                Failure(str(album / "Ann/-first.png"), "the detector picky failed: RuntimeError: too blue"),
+            )
+        assert gallery.stats().faces == 4
+        for number in range(many.HOPELESS):
+            Image.fromarray(paint([(SQUARES[0], (0, number, 255))])).save(album / f"{number}.png")
+        with pytest.raises(
+            ModelError, match=r"^model picky: failed: RuntimeError: too blue \(.*/7.png, and 7 photos"
+        ) as error:
+            gallery.index(album, jobs=1)
+        assert "retry=True" in error.value.hint
+
+
+def test_what_fails_in_another_process_is_the_same_error():
+    """A worker process sends it with all that is said of it."""
+    sent = DetectionError("a.png", "picky", "failed: oh", hint="see")
+    came = pickle.loads(pickle.dumps(sent))
+    assert (type(came), vars(came), str(came)) == (DetectionError, vars(sent), str(sent))
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "said"),
+    [
+        ({"box": SQUARES[0].scaled(10)}, "a box touches the picture"),
+        ({"box": Box(-9, 9, 0, 20)}, "a box touches the picture"),
+        ({"box": Box(9, 9, 9 + 1e-7, 20)}, "a box has an area, one pixel at least"),
+        ({"landmarks": FACE.landmarks.scaled(1e7)}, "landmarks are near their box"),
+        ({"landmarks": Landmarks(*[(50.0, 60.0)] * 5)}, "landmarks are five points, not one"),
+    ],
+)
+def test_what_cannot_be_a_face_is_not_taken(spoilt, said):
+    """A face is in the picture, has a size, and its landmarks are its own."""
+    assert flaw_of(FACE, 320, 240) is None
+    assert said in flaw_of(replace(FACE, **spoilt), 320, 240)
+
+
+def test_the_surest_face_comes_first():
+    """A detector that gives faces in another order is put right."""
+    other = replace(FACE, box=SQUARES[1], confidence=0.5)
+    assert PluggedDetector(Odd([other, FACE])).detect(paint([])) == [FACE, other]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from facesearch.gallery import indexing
+from facesearch.gallery.sharing import Shared
 from facesearch.pipeline import FrontEnd
 from facesearch.store import Store
 from facesearch.testing import FakeDetector, FakeEmbedder
@@ -192,6 +193,22 @@ def test_a_photo_that_fails_is_free_at_once(url, machine, album, monkeypatch):
     assert [failure.path for failure in report.failed] == [str(album / "04.png")]
     assert hashes[4] not in claims[0]
     assert hashes[0] in claims[0]
+
+
+def test_a_failed_photo_leaves_its_copy_claimed(url, album):
+    """While a copy of a photo that failed is under way the claim stays; it is given back when that fails too."""
+    (album / "copy.png").write_bytes((album / "03.png").read_bytes())
+    front = FrontEnd(FakeDetector(), FakeEmbedder())
+    photos = [front.analyse(album / name).photo for name in ("03.png", "copy.png")]
+    pixels = [photos[0].pixel_hash]
+    with Store.open(url) as store, store.claiming() as claims, store.claiming() as other:
+        shared = Shared(store, claims, front.recipe.key, everything=False)
+        assert [shared.is_known(photo) for photo in photos] == [False, False]
+        shared.failed(photos[0].path)
+        assert other.theirs(pixels) == set(pixels)
+        shared.failed(photos[1].path)
+        assert other.theirs(pixels) == set()
+        shared.failed(photos[1].path)  # of what is not claimed
 
 
 def test_copies_are_put_off_together(url, machine, album):

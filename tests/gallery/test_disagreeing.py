@@ -178,6 +178,19 @@ def test_what_came_meanwhile(opened, album, embedded):
         assert gallery.who(album / "Bob/0.png")[0].person == "Bob"
 
 
+def test_back_without_a_photo_that_is_gone(opened, album):
+    """A photo that came since the move and is gone again holds the way back up, until it may be dropped."""
+    with opened("blind") as gallery:
+        gallery.reindex()
+        new = painted(album / "Dan/0.png", DARK, shade=9)
+        gallery.index(album / "Dan")
+    new.rename(album / "gone")
+    with opened() as gallery:
+        assert not gallery.reindex(back=True).switched
+        report = gallery.reindex(back=True, drop_missing=True, jobs=2)
+        assert (report.switched, report.dropped, gallery.model) == (True, 1, "hue")
+
+
 def test_old_vectors_go_when_told(opened, album, embedded):
     """Once old vectors are deleted there is no way back but to embed all faces again."""
     with opened("blind") as gallery:

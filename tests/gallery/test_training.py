@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import stat
 import threading
 import time
 from contextlib import nullcontext
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -233,3 +236,44 @@ def test_auto_goes_by_what_training_found(gallery, tmp_path, fake, monkeypatch):
     gallery.enrol("cem", painted(tmp_path / "cem.png", BLUE))
     assert methods() == methods(method="svm", train=False) == {"knn"}
     assert methods(method="svm") == {"svm"}
+
+
+@pytest.mark.sqlite  # it is about what is in a file beside the database
+def test_what_an_earlier_version_found_still_counts(gallery, tmp_path, fake):
+    """A choice whose file an earlier version wrote is taken: what it was hashed with is what the model comes with."""
+    for name, colour in (("ada", RED), ("bob", GREEN)):
+        gallery.enrol(name, painted(tmp_path / f"{name}.png", colour))
+    gallery.train_svm()
+    (path,) = kept(gallery._store, "method")
+    document = (resources.files("facesearch.models") / "calibrations" / "facenet-128.json").read_text(encoding="utf-8")
+    about = hashlib.sha256(f"0.01 {document}".encode()).hexdigest()
+    of = [fake.recipe.key, gallery._store.state().enrolments, about]
+    path.write_text(json.dumps({"of": of, "method": "svm", "reason": "it is better", "figures": []}))
+    assert [answer.method for answer in gallery.who(tmp_path / "ada.png")] == ["svm"]
+
+
+@pytest.mark.sqlite  # likewise
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_choice_by_another_calibration_is_told(gallery, tmp_path, fake, monkeypatch, recorded):
+    """Where the SVM was better by another calibration it is said once that k-NN answers; of other rates nothing."""
+    for name, colour in (("ada", RED), ("bob", GREEN)):
+        gallery.enrol(name, painted(tmp_path / f"{name}.png", colour))
+    told, probe, store = [], painted(tmp_path / "probe.png", RED), gallery._store
+    gallery._tell = told.append
+    monkeypatch.setattr(crossval, "choose", lambda _: crossval.Choice("svm", "it is better"))
+    gallery.train_svm()
+    if not recorded:
+        (path,) = kept(store, "method")
+        held = json.loads(path.read_bytes())
+        del held["rate"]
+        path.write_text(json.dumps(held))
+    assert [answer.method for answer in (*gallery.who(probe), *gallery.who(probe, fpir=1e-1))] == ["svm", "knn"]
+    assert told == []
+    with store.writing():
+        store.save_calibration(fake.recipe.key, json.dumps({"shift": 0.05, "beside": built_in().digest()}))
+    assert [answer.method for answer in (*gallery.who(probe), *gallery.who(probe))] == ["knn", "knn"]
+    why = "another calibration" if recorded else "another calibration or rate"
+    assert told == [f"the SVM was found to be better by {why}: k-NN answers until facesearch train svm"]
+    gallery.train_svm()
+    assert [answer.method for answer in gallery.who(probe)] == ["svm"]
+    assert len(told) == 1

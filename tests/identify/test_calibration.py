@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -87,6 +89,16 @@ def test_it_survives_being_stored():
     """JSON and back is the same calibration."""
     found = built_in().shifted(-0.05)
     assert from_json(found.as_json()) == found
+    other = replace(found, probes=replace(found.probes, usual=0.2))
+    assert from_json(other.as_json()) == other
+
+
+@pytest.mark.parametrize("model", ["facenet-128", "dlib-128", "facenet+dlib"])
+def test_its_document_stays_what_it_was(model):
+    """What is written is what was read, byte for byte, so that its hash is that of earlier versions."""
+    text = (resources.files("facesearch.models") / "calibrations" / f"{model}.json").read_text(encoding="utf-8")
+    assert from_json(text).as_json() == text
+    assert ("usual" in json.loads(text)["probes"]) == (model != "facenet-128")
 
 
 @pytest.mark.parametrize(

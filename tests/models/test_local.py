@@ -120,7 +120,17 @@ def test_a_file_that_was_changed(place, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"align": "nose"}, {"dim": 0}, {"name": "other"}, {"format": 2}, {"more": 1}, {"size": "wide"}]
+    "change",
+    [
+        {"align": "nose"},
+        {"dim": 0},
+        {"name": "other"},
+        {"format": 2},
+        {"more": 1},
+        {"size": "wide"},
+        {"training": ["x"]},
+        {"title": 3},
+    ],
 )
 def test_a_description_that_cannot_be_read(place, tmp_path, change):
     """What is written of a network is checked when it is read."""

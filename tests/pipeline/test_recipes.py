@@ -84,7 +84,6 @@ def test_this_versions_recipes_are_read_back(models, thorough):
         {"crop_shape": "round"},
         {"embedder_precision": "bf16"},
         {"embedder_standardization": "fixed"},
-        {"detector": "fake"},
         {"detector_threshold_p": 0.5},
         {"revision": 2},
     ],

@@ -73,6 +73,11 @@ def test_what_a_gallery_left_behind_goes(url, server):
             (folder / "review").mkdir()
             (folder / "review" / "1.png").write_bytes(b"a face")
             (folder / "faces.index").write_bytes(b"vectors")
+        for number, note in enumerate((b"", b"\xff\xfe", None)):
+            damaged = old.parent / f"damaged-{number}" / "place"
+            damaged.parent.mkdir()
+            damaged.mkdir() if note is None else damaged.write_bytes(note)
+            (damaged.parent / "faces.index").touch()
         store.erase_everything()
         store.settle()
         with Store.open(url) as again, store.files_lock():
@@ -84,6 +89,25 @@ def test_what_a_gallery_left_behind_goes(url, server):
         assert not (old / "faces.index").exists()
         assert (other.folder / "faces.index").read_bytes() == b"vectors"
         assert (other.folder / "review" / "1.png").exists()
+        assert len(list(old.parent.glob("damaged-*/faces.index"))) == 3
+
+
+def test_a_gallery_whose_place_was_renamed_keeps_its_files(url, server):
+    """A new gallery under the name that another had before is not at the other's place, be it a name in capitals."""
+    with Store.open(url) as store:
+        (store.folder / "faces.index").write_bytes(b"vectors")
+        folder = store.folder
+    (_, name) = make_url(url).query["options"].removesuffix(",public").split("=")
+    server.run(f'ALTER SCHEMA {name} RENAME TO "{name} Before"', f"CREATE SCHEMA {name}")
+    with Store.open(url) as new:
+        assert new.folder != folder
+        assert (folder / "faces.index").exists()
+        (new.folder / "faces.index").touch()
+    options = f'-csearch_path="{name}\\ Before",public'
+    with Store.open(make_url(url).update_query_dict({"options": options}).render_as_string(False)) as renamed:
+        assert renamed.folder == folder
+        assert (folder / "place").read_bytes() != (new.folder / "place").read_bytes()
+        assert (new.folder / "faces.index").exists()
 
 
 def test_an_empty_database_of_its_own(server, make):

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from facesearch.errors import ConfigError
+from facesearch.evaluation import own_model
 from facesearch.evaluation.own_model import KnownFaces
 from facesearch.identify.calibration import built_in
 from facesearch.models import export, local
+from facesearch.pipeline.adding import Wishes
 from facesearch.testing import FakeDetector
 from facesearch.training.adopting import adopt, check_free
 from facesearch.training.collecting import Collected, Origin
-from facesearch.training.embedder import Plan, TrainedEmbedder
 from facesearch.training.faces import TrainingFaces
-from facesearch.training.result import Result
-from facesearch.training.trainer import Epoch, Trained
 
-from ..onnx_files import network
+from ..trainings import course, finished
 
 
 @pytest.fixture(autouse=True)
@@ -31,20 +28,6 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(export, "mtcnn_networks", lambda **_: {})
     monkeypatch.setenv("FACESEARCH_MODELS", str(tmp_path / "models"))
     return tmp_path / "models"
-
-
-def trained(folder, *, people=120, key="abc"):
-    """A training that ended in this folder, with so many people kept back."""
-    folder.mkdir(exist_ok=True)
-    onnx = network(folder / "model.onnx", dim=16)
-    sha256 = hashlib.sha256(onnx.read_bytes()).hexdigest()
-    told = {"network": "small", "people": 30, "key": key, "sha256": sha256, "epochs": [], "settings": {"seed": 3}}
-    (folder / "training.json").write_text(json.dumps(told))
-    epochs = tuple(Epoch(number, None, None, None, 0.5 + 0.2 * number, {0.01: 0.1}, 1.0) for number in range(2))
-    result = Result(folder / "model.keras", onnx, folder / "curve.png", folder / "training.json", sha256)
-    rows = np.arange(2 * people)
-    plan = Plan("small", None, 0.5)
-    return TrainedEmbedder(plan, result, Trained(epochs, 1, None), 60, 30, 2 * people, people, rows, key)
 
 
 @pytest.fixture
@@ -68,7 +51,7 @@ def collected():
 
 def test_it_knows_where_it_came_from(tmp_path, collected):
     """The entry tells data, people, seed and hash, and that the calibration is by people who chose the epoch."""
-    done = trained(tmp_path / "out")
+    done = finished(tmp_path / "out")
     model = adopt(done, collected[0], "mine", licence="CC0")
     assert model == local.find("mine")
     assert (model.align, model.standardize, model.color, model.size) == ("box", "per-image", "rgb", 16)
@@ -82,7 +65,7 @@ def test_it_knows_where_it_came_from(tmp_path, collected):
 
 def test_too_few_to_calibrate(tmp_path, collected):
     """With fewer than a hundred people kept back it is added all the same, and nothing is said of its distances."""
-    assert not adopt(trained(tmp_path / "out", people=99), collected[0], "mine").calibrated
+    assert not adopt(finished(tmp_path / "out", people=99), collected[0], "mine").calibrated
     assert collected[1] == []
 
 
@@ -93,20 +76,20 @@ def test_names_that_are_taken(tmp_path, collected):
         with pytest.raises(ConfigError):
             check_free(name, out)
     check_free("mine", out)
-    adopt(trained(out, people=20), collected[0], "mine")
+    adopt(finished(out, people=20), collected[0], "mine")
     check_free("mine", out)
-    trained(tmp_path / "other", key="def")
+    finished(tmp_path / "other", key="def")
     for elsewhere in (tmp_path / "other", tmp_path / "new"):
         with pytest.raises(ConfigError, match="there is a model mine already") as caught:
             check_free("mine", elsewhere)
         assert "models remove mine" in caught.value.hint
     with pytest.raises(ConfigError, match="already"):
-        adopt(trained(tmp_path / "other", people=20, key="def"), collected[0], "mine")
+        adopt(finished(tmp_path / "other", people=20, key="def"), collected[0], "mine")
 
 
 def test_once_more(tmp_path, collected):
     """The same training again leaves its model as it is, galleries go on with it; but it makes up for a calibration."""
-    done = trained(tmp_path / "out")
+    done = finished(tmp_path / "out")
     first = adopt(replace(done, checked_people=99), collected[0], "mine")
     written = first.path.stat().st_mtime_ns
     assert not first.calibrated
@@ -119,9 +102,30 @@ def test_once_more(tmp_path, collected):
 
 def test_nothing_half_done(tmp_path, collected, place):
     """Where measuring fails nothing is added, and the next run adds it."""
-    done = trained(tmp_path / "out")
+    done = finished(tmp_path / "out")
     broken = replace(collected[0], known=lambda *_: KnownFaces(lambda *_: (np.empty((0, 16), np.float32), [], 9), "x"))
     with pytest.raises(ConfigError, match="too few"):
         adopt(done, broken, "mine")
     assert [*place.iterdir()] == []
     assert adopt(replace(done, checked_people=99), collected[0], "mine") == local.find("mine")
+
+
+def test_nothing_gained(tmp_path, collected):
+    """A training that made nothing better becomes no model; one that somebody made of it all the same stays."""
+    done = finished(tmp_path / "out", people=20)
+    idle = replace(done, trained=course(0.7, 0.6))
+    assert adopt(idle, collected[0], "mine") is None
+    assert local.names() == []
+    model = adopt(done, collected[0], "mine")
+    assert adopt(idle, collected[0], "mine") == model
+
+
+@pytest.mark.parametrize("wish", [{"align": "eyes"}, {"standardize": "fixed"}, {"color": "bgr"}])
+def test_used_in_another_way(tmp_path, collected, wish):
+    """The very network that was trained, added by hand to be given other faces than it learnt from, is another."""
+    done = finished(tmp_path / "out", people=20)
+    own_model.add(done.result.onnx, Wishes("mine", **wish))
+    with pytest.raises(ConfigError, match="already"):
+        check_free("mine", tmp_path / "out")
+    with pytest.raises(ConfigError, match="already"):
+        adopt(done, collected[0], "mine")

@@ -6,6 +6,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from facesearch.errors import ConfigError
@@ -13,7 +15,7 @@ from facesearch.models.runtime import Network
 from facesearch.models.standardize import standardize, unit_rows
 from facesearch.training.collecting import faces_of_tree
 from facesearch.training.embedder import Plan, train_embedder
-from facesearch.training.faces import TrainingFaces, split_by_person
+from facesearch.training.faces import TrainingFaces, split_by_person, split_faces
 from facesearch.training.precision import has_bfloat16
 from facesearch.training.settings import TrainSettings
 
@@ -37,6 +39,23 @@ def test_split_by_person(share):
     assert len(set(people[check])) == round(100 * share)
     assert (split_by_person(people, share, seed=4)[1] == check).all()
     assert (split_by_person(people, share, seed=5)[1].tolist()) != check.tolist()
+
+
+@given(st.lists(st.tuples(st.integers(0, 119), st.integers(0, 119), st.booleans()), max_size=20))
+def test_a_picture_with_two_names(pairs):
+    """No picture is on both sides; the people are those of before, and nothing else is left out, no group photo."""
+    people, photos = np.repeat(np.arange(40), 3), np.arange(120)
+    crops = np.stack([photos, photos, photos], 1).astype(np.uint8).reshape(-1, 1, 1, 3)
+    for first, second, copy in pairs:
+        photos[second] = photos[first]
+        if copy:
+            crops[second] = crops[first]
+    faces = TrainingFaces(crops, people, photos, tuple(map(str, range(40))))
+    (learn, back), (before, same) = split_faces(faces, 0.3, seed=4), split_by_person(people, 0.3, seed=4)
+    held = {(photos[row], crops[row].tobytes()) for row in back}
+    assert back.tolist() == same.tolist()
+    assert learn.dtype == back.dtype
+    assert learn.tolist() == [row for row in before if (photos[row], crops[row].tobytes()) not in held]
 
 
 def test_too_few_to_split():

@@ -12,7 +12,13 @@ from facesearch.training.adapting import facenet
 from facesearch.training.checkpoint import Checkpoints
 from facesearch.training.losses import normalized
 from facesearch.training.mining import mine
-from facesearch.training.precision import loss_scale, on_this_machine, scaled_where_needed, set_precision
+from facesearch.training.precision import (
+    check_precision,
+    loss_scale,
+    on_this_machine,
+    scaled_where_needed,
+    set_precision,
+)
 from facesearch.training.settings import TrainSettings
 from facesearch.training.steps import chunked_step, forward_of, plain_step
 from facesearch.training.watch import Watch
@@ -183,3 +189,14 @@ def test_what_mixed_is_here(monkeypatch, flags, capability, wanted):
     else:
         with pytest.raises(ConfigError, match=wanted):
             on_this_machine("mixed")
+
+
+def test_refused_without_tensorflow(monkeypatch, tmp_path):
+    """Where there are neither bfloat16 nor a card, mixed is refused before anything is read; else that comes later."""
+    monkeypatch.setattr(room, "has_bfloat16", lambda: False)
+    monkeypatch.setattr(room, "_CARDS", (tmp_path / "card",))
+    check_precision("float32")
+    with pytest.raises(ConfigError, match="no bfloat16"):
+        check_precision("mixed")
+    (tmp_path / "card").touch()
+    check_precision("mixed")
