@@ -33,7 +33,7 @@ demo: install
 	@$(BIN)/facesearch demo --output facesearch-demo
 
 test: install
-	@OMP_NUM_THREADS=1 FACESEARCH_TEST_WHEEL=1 $(BIN)/pytest -n 2 --dist loadfile --durations=10 -m "not backends"
+	@OMP_NUM_THREADS=1 FACESEARCH_TEST_WHEEL=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10 -m "not backends"
 
 # What only the tests of Milvus, Ray and dlib need, in the same environment.
 $(VENV)/.backends: $(VENV)/.dependencies

@@ -47,11 +47,19 @@ REAL = {
 """Fixtures that need the real models, the sample photos or a server: every test that asks for one is slow."""
 
 
+LONG = {
+    *("test_crashes.py", "test_server_index.py", "test_bench.py", "test_trainer.py", "test_parity.py", "test_demo.py"),
+    *("test_networks.py", "test_facenet.py", "test_facenet_keras.py"),
+}
+"""Files of few tests that take half a minute or so: first, for as the last ones one of two processes waits for them."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Nobody has to remember the mark: whatever uses the real models or a server is slow."""
+    """Whatever uses the real models or a server is slow, so nobody has to mark it; the longest files go first."""
     for item in items:
         if REAL & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 @pytest.fixture(autouse=True)

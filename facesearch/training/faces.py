@@ -96,6 +96,11 @@ def split_faces(faces: TrainingFaces, share: float, *, seed: int) -> tuple[NDArr
     """
     learn, back = split_by_person(faces.people, share, seed=seed)
     both = np.intersect1d(faces.photos[learn], faces.photos[back])
-    held = {faces.crops[row].tobytes() for row in back[np.isin(faces.photos[back], both)]}
+
+    def pictures(rows: NDArray[np.int64]) -> list[tuple[int, bytes]]:
+        return [(int(faces.photos[row]), faces.crops[row].tobytes()) for row in rows]
+
+    held = set(pictures(back[np.isin(faces.photos[back], both)]))
     asked = learn[np.isin(faces.photos[learn], both)]
-    return np.setdiff1d(learn, [row for row in asked if faces.crops[row].tobytes() in held]), back
+    left_out = [row for row, picture in zip(asked, pictures(asked), strict=True) if picture in held]
+    return np.setdiff1d(learn, left_out), back

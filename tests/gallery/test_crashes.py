@@ -104,14 +104,14 @@ def same_answers(one, other, front_end, open_gallery, probes):
 
 
 @pytest.mark.timeout(400)
-def test_killed_at_20_random_moments(start, clean, front_end, open_gallery, tmp_path, val):
-    """Kill −9 at 20 random moments, rerun each time: photos, faces, boxes, embeddings and names as if never killed.
+def test_killed_at_random_moments(start, clean, front_end, open_gallery, tmp_path, val):
+    """Kill −9 at 10 random moments, rerun each time: photos, faces, boxes, embeddings and names as if never killed.
 
-    Four galleries are killed five times each, so that every kill meets a run with work left.
+    Two galleries are killed five times each, so that every kill meets a run with work left.
     """
     dice = random.Random(20)
     interrupted = 0
-    for round_ in range(4):
+    for round_ in range(2):
         folder = tmp_path / "gallery"
         shutil.rmtree(folder, ignore_errors=True)
         for _ in range(5):
@@ -132,7 +132,7 @@ def test_killed_at_20_random_moments(start, clean, front_end, open_gallery, tmp_
         finish(start)
         assert contents(folder) == clean[1], f"round {round_}"
         assert finish(start) == "done 0 26 0 1"
-    assert interrupted >= 15
+    assert interrupted >= 7
     same_answers(folder, clean[0], front_end, open_gallery, val[::8])
 
 

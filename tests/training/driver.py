@@ -1,10 +1,11 @@
-"""Runs a small training in a process of its own, so that it can be killed; prints what it gave as JSON."""
+"""A small training; as a program it prints what it gave as JSON, so that it can be killed."""
 
 from __future__ import annotations
 
 import argparse
 import hashlib
 import json
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -51,8 +52,8 @@ def _network():
     )
 
 
-def main() -> None:
-    """See the top."""
+def run(*words: object) -> dict:
+    """Train as the words say, and tell what that gave."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--epochs", type=int, default=3)
@@ -62,7 +63,7 @@ def main() -> None:
     parser.add_argument("--wait-in", type=int)
     parser.add_argument("--patience", type=int, default=20)
     parser.add_argument("--precision", default="float32")
-    asked = parser.parse_args()
+    asked = parser.parse_args([str(word) for word in words])
     seed_everything(5)
     faces = _faces(asked.noise)
     settings = TrainSettings(
@@ -106,8 +107,8 @@ def main() -> None:
     curve = [{key: value for key, value in asdict(one).items() if key != "seconds"} for one in trained.epochs]
     for one in curve:
         one["tar"] = list(one["tar"].values())
-    print(json.dumps({"weights": weights, "epochs": curve, "stopped": trained.stopped}))  # noqa: T201
+    return {"weights": weights, "epochs": curve, "stopped": trained.stopped}
 
 
 if __name__ == "__main__":
-    main()
+    print(json.dumps(run(*sys.argv[1:])))  # noqa: T201

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from .driver import run
+
 DRIVER = Path(__file__).with_name("driver.py")
 
 
@@ -66,13 +68,13 @@ class _Nothing:
 
 def test_it_learns(tmp_path):
     """People with patterns of their own in noise are told apart better after training, people it has not seen too."""
-    epochs = _result(_start(tmp_path / "run", "--epochs", "8", "--noise", "90"))["epochs"]
+    epochs = run(tmp_path / "run", "--epochs", "8", "--noise", "90")["epochs"]
     assert max(epoch["auc"] for epoch in epochs[1:]) > epochs[0]["auc"] + 0.05
 
 
 def test_collapse_is_noticed(tmp_path):
     """A learning rate that throws all embeddings together ends the run with advice."""
-    ended = _result(_start(tmp_path / "run", "--epochs", "40", "--mining", "batch-hard", "--rate", "30"))
+    ended = run(tmp_path / "run", "--epochs", "40", "--mining", "batch-hard", "--rate", "30")
     assert ended["stopped"] is not None
     assert "--learning-rate" in ended["stopped"]
     assert np.isfinite([epoch["auc"] for epoch in ended["epochs"]]).all()
@@ -80,7 +82,7 @@ def test_collapse_is_noticed(tmp_path):
 
 def test_divergence_is_noticed(tmp_path):
     """A learning rate that makes the weights infinite ends the run with advice and the weights of before."""
-    ended = _result(_start(tmp_path / "run", "--epochs", "5", "--rate", "1e30"))
+    ended = run(tmp_path / "run", "--epochs", "5", "--rate", "1e30")
     assert "no numbers" in ended["stopped"]
     assert [epoch["number"] for epoch in ended["epochs"]] == [0]
 
@@ -88,6 +90,6 @@ def test_divergence_is_noticed(tmp_path):
 def test_a_stop_is_kept(tmp_path):
     """A run that stopped for want of patience stops again at once, with the same curve and weights."""
     asked = ("--epochs", "30", "--patience", "1", "--rate", "1e-9")
-    ended = _result(_start(tmp_path / "run", *asked))
+    ended = run(tmp_path / "run", *asked)
     assert "no epoch of the last 1 was better" in ended["stopped"]
-    assert _result(_start(tmp_path / "run", *asked)) == ended
+    assert run(tmp_path / "run", *asked) == ended
