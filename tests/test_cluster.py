@@ -169,11 +169,11 @@ def test_labels_are_ordered(seed):
 
 
 @pytest.mark.slow
-def test_ten_thousand_faces_of_one_person():
-    """The worst case, one component of 10,000 faces, is one cluster in well under two minutes."""
-    rows = random_units(1, 128, seed=1) + 0.65 * random_units(10_000, 128)
+def test_thousands_of_faces_of_one_person():
+    """The worst case, one component of 6,000 faces, is one cluster in well under a minute."""
+    rows = random_units(1, 128, seed=1) + 0.65 * random_units(6_000, 128)
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    assert set(cluster(rows, np.arange(10_000), threshold=0.8).tolist()) == {0}
+    assert set(cluster(rows, np.arange(6_000), threshold=0.8).tolist()) == {0}
 
 
 def mixed(seed):

@@ -51,10 +51,9 @@ def test_five_people_are_known(facesearch):
     ]
 
 
-@pytest.mark.parametrize("method", ["knn", "svm"])
-def test_everybody_is_recognized(facesearch, val, method):
+def test_everybody_is_recognized(facesearch, val):
     """In every photo of ``val`` its person is named and nobody else."""
-    answered = json.loads(facesearch("who", *val, "--method", method, "--json").stdout)
+    answered = json.loads(facesearch("who", *val, "--json").stdout)
     named = [{face["person"] for face in photo["faces"]} - {None} for photo in answered["photos"]]
     assert named == [{path.parent.name} for path in val]
 

@@ -138,6 +138,7 @@ def family(run_really, tmp_path):
     return tmp_path / "family.gallery"
 
 
+@pytest.mark.slow  # TensorFlow
 def test_from_a_gallery_to_a_model(run_really, family, tmp_path, gaining):
     """What a gallery's people taught is a model that is calibrated on others and says where it came from."""
     (tmp_path / "family" / "p007" / "1.png").unlink()
@@ -175,6 +176,7 @@ def train(run_really, photo, tmp_path, monkeypatch):
     return call
 
 
+@pytest.mark.slow  # TensorFlow
 def test_nothing_gained(train, tmp_path):
     """Where no epoch was better there is a warning; a model that was wished for is a no, with the way to it."""
     said, idle = "no epoch was better than the network before", (0.6, 0.5)
@@ -191,6 +193,7 @@ def test_nothing_gained(train, tmp_path):
     assert (better.code, said in better.err, local.names()) == (0, False, ["mine"])
 
 
+@pytest.mark.slow  # TensorFlow
 def test_another_licence(train):
     """A licence that is said of a model that is there already changes nothing, and that is told."""
     words, gained = ("--name", "mine", "--licence"), (0.5, 0.6)

@@ -12,6 +12,9 @@ from facesearch.gallery.gallery import Gallery
 
 from .pictures import BLUE, GREEN, RED, group, painted, with_exif
 
+# In a folder only, for time: answers are the same calls of the store that the other tests make on both.
+pytestmark = pytest.mark.sqlite
+
 METHODS = ["knn", "svm"]
 
 
@@ -20,7 +23,6 @@ def named(answers):
     return [answer.person for answer in answers if answer.person]
 
 
-@pytest.mark.sqlite  # For time: what is asked of the database is asked in the other tests.
 @pytest.mark.parametrize("method", METHODS)
 def test_every_photo_of_val_is_named_right(sample_gallery, val, method):
     """25 of 25: in each photo the named person is found, and nobody else gets one of the five names."""
@@ -30,7 +32,6 @@ def test_every_photo_of_val_is_named_right(sample_gallery, val, method):
     assert sum(right) == len(val) == 25
 
 
-@pytest.mark.sqlite  # For time, as above.
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("person", ["ben_afflek", "elton_john", "jerry_seinfeld", "madonna", "mindy_kaling"])
 def test_a_person_who_is_not_enrolled_is_unknown(sample_copy, samples, method, person, record_property):

@@ -98,6 +98,7 @@ def rebuilt(open_gallery, fake, filled, file, probes):
         pytest.param(lambda path: (path.unlink(), path.symlink_to("/nowhere")), id="a dead link"),
     ],
 )
+@pytest.mark.sqlite  # For time, as the file is read alike.
 def test_a_spoilt_file_costs_time_and_no_answer(filled, file, fake, open_gallery, probes, spoil):
     """Deleted or damaged: the next question is answered as before, by a rebuilt index."""
     before = answers(open_gallery(filled, fake), probes)
@@ -117,6 +118,7 @@ def test_any_flipped_bit_is_noticed(filled, file, fake, open_gallery, probes):
         assert answers(open_gallery(filled, fake), probes) == before
 
 
+@pytest.mark.sqlite  # For time.
 def test_a_rebuilt_index_is_saved_again(filled, file, fake, open_gallery, probes, monkeypatch):
     """A rebuild happens once: the next process reads the file."""
     file.unlink()
@@ -211,6 +213,7 @@ def test_what_another_process_adds_is_found_at_once(filled, fake, open_gallery, 
     assert answers(reader, probes) == rebuilt()
 
 
+@pytest.mark.sqlite  # For time.
 @pytest.mark.parametrize("index", ["flat", "exact"])
 def test_both_indexes_answer_alike(filled, file, fake, open_gallery, probes, rebuilt, index):
     """The FAISS index and the exact one give the same answers, also from each other's file."""

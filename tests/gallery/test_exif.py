@@ -12,6 +12,9 @@ from facesearch.images.decode import INVERSE
 
 from .pictures import contents, stripped, turned, with_exif
 
+# In a folder only, for time: what is written into a photo is no matter of the database.
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture
 def album(samples, tmp_path):

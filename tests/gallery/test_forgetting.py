@@ -230,6 +230,7 @@ def test_tombstoned_photos_stay_out(full, album, gallery):
         (f"{ADA}.txt", lambda _: b""),
     ],
 )
+@pytest.mark.sqlite  # For time; what it finds on a server is in tests/cli/test_server.py.
 def test_the_search_finds_what_is_left(full, gallery, where, hidden):
     """A piece of a vector, or a name in another encoding, in any file of the gallery's folder: the receipt names it."""
     _, vectors = full

@@ -183,6 +183,7 @@ def spoil(line, **values):
         lambda line: "\x00" * 50,
     ],
 )
+@pytest.mark.sqlite  # For time: it is refused before a database is asked.
 def test_a_spoilt_journal_changes_nothing(named, tmp_path, wrong):
     """One bad line refuses the whole file, names the line, and leaves names and journal as they were."""
     named.export_journal(tmp_path / "names.jsonl")

@@ -19,7 +19,8 @@ from ..images.xmps import digikam, lightroom, told, windows
 from .pictures import BLUE, GREEN, RED, painted, turned
 
 # Many tests of some tenths of a second: `make test` runs them.
-pytestmark = pytest.mark.slow
+# In a folder only, for time: no database writes sidecars.
+pytestmark = [pytest.mark.slow, pytest.mark.sqlite]
 
 SIZE = (420, 240)
 

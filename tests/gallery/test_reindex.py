@@ -90,6 +90,7 @@ def ids(gallery, album):
     return {path.name: [face.id for face in gallery.faces(path)] for path in album.iterdir()}
 
 
+@pytest.mark.sqlite  # For time.
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_ends_as_if_the_new_recipe_had_made_it(place, new_place, gallery, album, open_gallery, jobs):
     """Boxes, names, ids and every vector are those of a fresh index by the new recipe; nothing of the old one is left,

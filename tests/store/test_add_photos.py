@@ -50,7 +50,7 @@ PHOTO = st.tuples(
 STEP = st.lists(PHOTO, unique_by=lambda photo: photo[0], min_size=1, max_size=5)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.tuples(STEP, st.sets(st.integers(0, 5)), st.booleans()), min_size=1, max_size=4))
 def test_as_one_by_one(tmp_path_factory, make, analysis, steps):
     """New photos, known ones with moved, lost and named faces, turned ones, and ones that had been forgotten: ids,
