@@ -10,6 +10,9 @@ from typer.testing import CliRunner
 
 from facesearch.cli.app import app
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def asked(run, album, monkeypatch):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 def test_a_folder_to_a_folder(run, album, photo, tmp_path):
     """``export gallery`` prints a row a table, and the copy answers; the gallery stays as it is."""

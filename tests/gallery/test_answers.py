@@ -13,7 +13,7 @@ from facesearch.gallery.gallery import Gallery
 from .pictures import BLUE, GREEN, RED, group, painted, with_exif
 
 # In a folder only, for time: answers are the same calls of the store that the other tests make on both.
-pytestmark = pytest.mark.sqlite
+pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
 
 METHODS = ["knn", "svm"]
 

@@ -16,6 +16,9 @@ from facesearch.store import Store
 
 from .albums import Album
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 DIRECTIONS = np.eye(8)
 
 

@@ -7,6 +7,9 @@ from facesearch.images.align import DEFAULT_CROPS, THOROUGH_CROPS, crop, region
 from facesearch.images.occlusion import PLACES, hide, strongest, whole
 from facesearch.types import Box
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 BOX = Box(90, 80, 150, 170)
 MIDDLE = [row * PLACES + column for row in range(2, PLACES - 2) for column in range(2, PLACES - 2)]
 

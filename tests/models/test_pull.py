@@ -20,6 +20,9 @@ from facesearch.models import export, fetch
 
 from . import archive as archives
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 
 

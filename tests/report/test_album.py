@@ -18,6 +18,9 @@ from facesearch.report.rates import false_rate, miss_rate, percent
 from facesearch.testing import paint
 from facesearch.types import Box, Person
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 SCRIPT = "<script>alert('&\"')</script>"
 RED, GREEN, BLUE = (220, 40, 40), (40, 220, 40), (40, 40, 220)
 

@@ -14,6 +14,9 @@ from facesearch.store.decided import Decided
 
 from .test_history import PLACES, act, actions, photo_id, state, steps
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 ADA = "Ada Lovelace"
 
 

@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from facesearch.store import FileStamp, Store
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 ROOT = Path("/photos")
 
 

@@ -9,6 +9,9 @@ import pytest
 
 from facesearch.errors import StoreError
 
+# Many tests of some tenths of a second: `make test` runs them.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def held(store, make):
